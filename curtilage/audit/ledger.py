@@ -120,11 +120,10 @@ class Ledger:
 
         ``record["call"]`` is the call's id. When the waiting task is cancelled, the call is closed as interrupted.
         """
-        call = record.get("call")
-        if not isinstance(call, str) or not call:
+        call, body = _parts(record)
+        if call is None:
             raise ValueError('an intent has a "call" id')
-        body = encode_body({key: value for key, value in record.items() if key != "call"})
-        return await self._submit(Kind.INTENT, body, orjson.dumps(call), None)
+        return await self._submit(Kind.INTENT, body, call, None)
 
     async def outcome(self, intent_index: int, record: Mapping[str, Any]) -> int:
         """Record how the call of an intent ended; each intent takes exactly one outcome.
@@ -135,7 +134,7 @@ class Ledger:
         call = self._store.open.get(intent_index)
         if call is None or intent_index in self._closing:
             raise ValueError(f"record {intent_index} is no intent that waits for an outcome")
-        body = encode_body({key: value for key, value in record.items() if key != "call"})
+        _, body = _parts(record)
         self._closing.add(intent_index)
         return await self._submit(Kind.OUTCOME, body, call, intent_index)
 
@@ -194,17 +193,16 @@ class Ledger:
             self._store.close()
 
     async def _single(self, kind: Kind, record: Mapping[str, Any]) -> int:
-        call = record.get("call")
-        body = encode_body({key: value for key, value in record.items() if key != "call"})
-        return await self._submit(kind, body, None if call is None else orjson.dumps(call), None)
+        call, body = _parts(record)
+        return await self._submit(kind, body, call, None)
 
     async def _submit(self, kind: Kind, body: bytes, call: bytes | None, intent: int | None) -> int:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
 
         def settle(result: int | Exception) -> None:
-            if future.cancelled():
-                if kind is Kind.INTENT and isinstance(result, int):
+            if future.done():  # cancelled, or an outcome that was kept and is written now
+                if future.cancelled() and kind is Kind.INTENT and isinstance(result, int):
                     self._abandon(result, call or b'""')
             elif isinstance(result, Exception):
                 future.set_exception(result)
@@ -220,7 +218,13 @@ class Ledger:
             self._queue.append(item)
             if len(self._queue) == 1:
                 self._wake.notify()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            # Cancelled after the index was set but before this task woke up: the caller never learns the index.
+            if kind is Kind.INTENT and not future.cancelled() and future.exception() is None:
+                self._abandon(future.result(), call or b'""')
+            raise
 
     def _abandon(self, index: int, call: bytes) -> None:
         """The caller was cancelled while its intent became durable: nobody else will ever close it."""
@@ -295,6 +299,16 @@ class Ledger:
                 self.stats.checkpoint_failures += 1
                 log.exception("no checkpoint")
                 time.sleep(_RETRY_SECONDS)
+
+
+def _parts(record: Mapping[str, Any]) -> tuple[bytes | None, bytes]:
+    """The call's id as JSON, and the canonical bytes of everything else."""
+    call = record.get("call")
+    if call is None:
+        return None, encode_body(record)
+    if not isinstance(call, str) or not 0 < len(call) <= 200:
+        raise ValueError('"call" is a text of 1 to 200 characters')
+    return orjson.dumps(call), encode_body({key: value for key, value in record.items() if key != "call"})
 
 
 def _tell(results: list[tuple[Pending, int | Exception]]) -> None:

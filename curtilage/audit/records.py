@@ -10,6 +10,7 @@ host's clock said, and a clock that went backwards is recorded with its step ins
 
 from __future__ import annotations
 
+import calendar
 import hmac
 import re
 import time
@@ -99,6 +100,11 @@ class Clock:
         if second != self._second:
             self._second, self._prefix = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._prefix}.{rest:06d}Z", back
+
+
+def microseconds(stamp: str) -> int:
+    """A record's time as microseconds since 1970."""
+    return calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S")) * 1_000_000 + int(stamp[20:26])
 
 
 def commitment(matter_key: bytes, call: str, name: str, content: bytes) -> str:

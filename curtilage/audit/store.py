@@ -19,6 +19,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,11 +29,13 @@ import orjson
 
 from curtilage.audit.errors import LedgerBusy, LedgerCorrupt
 from curtilage.audit.note import Checkpoint, NoteError, Signer
-from curtilage.audit.records import Clock, Kind, encode_body, envelope
-from curtilage.audit.tiles import WIDTH, Edge, decode_bundle, sync_directory, tile_path, write_durably
+from curtilage.audit.records import Clock, Kind, encode_body, envelope, microseconds
+from curtilage.audit.tiles import WIDTH, Edge, decode_bundle, sync_directory, tile_path, write_durably, write_file
 from curtilage.audit.wal import SegmentWriter, read_segments
 
 log = logging.getLogger("curtilage.audit")
+
+_SYNC_THREADS = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -85,11 +88,15 @@ class Store:
         with self._write_lock:
             if self._blocked or self._writer.poisoned:
                 raise OSError("the last sync failed; waiting for a checkpoint to write the records elsewhere")
-            first, entries = self._writer.next, []
+            first, entries, newest = self._writer.next, [], self.clock.newest_us
             for index, item in enumerate(batch, first):
                 stamp, back = self.clock.stamp()
                 entries.append(envelope(item.kind, index, stamp, item.body, call=item.call, intent=item.intent, clock_back_us=back))
-            self._writer.append(entries)
+            try:
+                self._writer.append(entries)
+            except OSError:
+                self.clock.newest_us = newest
+                raise
             self._tail += entries
             for index, item in enumerate(batch, first):
                 if item.kind is Kind.INTENT:
@@ -107,7 +114,7 @@ class Store:
         with self._checkpoint_lock:
             with self._write_lock:
                 if self._tail or self._writer.poisoned:
-                    self._blocked = self._writer.poisoned
+                    self._blocked = self._blocked or self._writer.poisoned
                     self._writer.close()
                     self._integrating += self._tail
                     self._tail = []
@@ -168,6 +175,8 @@ class Store:
         return edge, note
 
     def _recover(self) -> None:
+        for litter in self.directory.rglob("*.tmp"):
+            litter.unlink()
         segments = read_segments(self.directory)
         cut = b""
         size = self.edge.size
@@ -220,6 +229,7 @@ class Store:
 
     def _replay(self, entry: bytes) -> None:
         record = orjson.loads(entry)
+        self.clock.newest_us = max(self.clock.newest_us, microseconds(record["time"]))
         if record["kind"] == Kind.INTENT:
             self.open[record["index"]] = orjson.dumps(record["call"])
         elif "intent" in record:
@@ -231,31 +241,23 @@ class Store:
         yield from self.edge.bundle
 
     def _write_files(self, files: dict[str, bytes]) -> None:
+        """Write, sync, rename: several syncs at once, because a file system commits neighbours together."""
         folders: set[Path] = set()
-        for name, content in files.items():
-            path = self.directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(path.name + ".tmp")
-            try:
-                with temporary.open("wb") as stream:
-                    stream.write(content)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.replace(path)
-            except OSError:
-                temporary.unlink(missing_ok=True)
-                raise
-            while path != self.directory:
-                path = path.parent
+        for name in files:
+            path = (self.directory / name).parent
+            path.mkdir(parents=True, exist_ok=True)
+            while path not in folders and path != self.directory:
                 folders.add(path)
-        for folder in folders:
-            sync_directory(folder)
+                path = path.parent
+        with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+            list(pool.map(lambda item: write_file(self.directory / item[0], item[1]), files.items()))
+            list(pool.map(sync_directory, [self.directory, *folders]))
 
     def _drop_covered(self, before: int) -> None:
         """Remove segments that tiles cover now, and partial tiles whose full tile exists; a failure here only leaves litter."""
         try:
             for path in (self.directory / "wal").glob("*"):
-                if int(path.name) < self.edge.size:
+                if self._blocked or int(path.name) < self.edge.size:
                     path.unlink()
             for level in ("entries", *range(len(self.edge.levels))):
                 span = WIDTH if level == "entries" else WIDTH ** (int(level) + 1)

@@ -46,9 +46,8 @@ def decode_bundle(bundle: bytes) -> list[bytes]:
     return entries
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write, sync and rename, so that the name never stands for half a file; the directory is synced too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_file(path: Path, content: bytes) -> None:
+    """Write, sync and rename, so that the name never stands for half a file. The name itself is durable after a sync of its directory."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as stream:
@@ -59,6 +58,12 @@ def write_durably(path: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """:func:`write_file`, and the name durable too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, content)
     sync_directory(path.parent)
 
 
