@@ -1,0 +1,47 @@
+"""How the operator reaches a region's hosts: the lab through its own namespaces, a real site from the operator's own machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from curtilage.errors import ConfigError
+from curtilage.region import Region
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """Where configuration and attacks start from.
+
+    Attributes:
+        prefix: argv prefix that enters the operator's network; empty on a real operator machine.
+        ssh_config: reaches every host by its name.
+        canary: directory of the canaries' records; None where the site has none (its probes are then NOT-RUN).
+    """
+
+    prefix: list[str]
+    ssh_config: Path
+    canary: Path | None
+
+
+def reach(region: Region) -> Reach:
+    """The way in.
+
+    Raises:
+        ConfigError: a real site without an ssh configuration.
+    """
+    if region.lab:
+        from lab.lab import Lab  # the lab is a checkout's, not a wheel's
+
+        lab = Lab()
+        return Reach(prefix=lab.ops_argv([]), ssh_config=lab.ssh_config_path, canary=lab.canary_dir)
+    named = os.environ.get("CURTILAGE_SSH_CONFIG")
+    if not named or not Path(named).is_file():
+        raise ConfigError(
+            f"CURTILAGE_SSH_CONFIG is {named!r}",
+            rule="a real site is reached with an ssh configuration that names every host of the region",
+            fix="export CURTILAGE_SSH_CONFIG=FILE; docs/quickstart.md shows one",
+        )
+    canary = os.environ.get("CURTILAGE_CANARY")
+    return Reach(prefix=[], ssh_config=Path(named), canary=Path(canary) if canary else None)

@@ -1,0 +1,1 @@
+"""Live verification: attack the running region from inside; every attack must fail, and be seen to fail."""

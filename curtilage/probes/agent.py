@@ -1,0 +1,337 @@
+"""The attacker that runs on a host: standard library only, sent over ssh, leaves nothing behind.
+
+Takes one JSON document as its argument: ``{"source", "probes": [...], "controls": [[kind, family], ...]}``, where ``source`` is
+this very text (a nested guest runs it again); prints one JSON document:
+``{"results": {id: {"signature", "detail", "sport", "seconds", "counters": {name: delta}}}, "controls": {kind: bool}}``.
+
+Every probe carries a UUID in its payload, so that a canary that hears it can say which probe it was. Probes run one after the
+other, with the firewall's named counters read before and after each: the difference is the attribution.
+
+Signatures: ``connected`` ``answered`` ``sent`` (no error and no answer: silence) ``timeout`` ``eperm`` ``unreachable`` ``refused``
+``enobufs`` ``rcode:<NAME>`` ``error:<errno>``. A signature says what the attacker saw, not what it means; `verdict.judge` decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+TIMEOUT_SECONDS = 0.6
+UPLINK = "host0"
+QTYPES = {"A": 1, "NULL": 10, "TXT": 16, "AAAA": 28}
+RCODES = {0: "NOERROR", 2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
+ETH_IPV4, ETH_IPV6, ETH_EXPERIMENTAL = 0x0800, 0x86DD, 0x88B5
+NESTED = "ct-nested"
+
+
+def family(probe):
+    return socket.AF_INET6 if probe["family"] == 6 else socket.AF_INET
+
+
+def signature_of(error):
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    names = {
+        errno.EPERM: "eperm",
+        errno.EACCES: "eperm",
+        errno.EHOSTUNREACH: "unreachable",
+        errno.ENETUNREACH: "unreachable",
+        errno.ECONNREFUSED: "refused",
+        errno.ENOBUFS: "enobufs",
+    }
+    return names.get(error.errno, f"error:{errno.errorcode.get(error.errno, error.errno)}")
+
+
+def tcp(probe):
+    """Connect and, if that works, hand over the UUID: an open path is proven at the far end."""
+    with socket.socket(family(probe), socket.SOCK_STREAM) as sock:
+        sock.settimeout(TIMEOUT_SECONDS)
+        sock.bind(("::" if probe["family"] == 6 else "0.0.0.0", 0))
+        sport = sock.getsockname()[1]
+        try:
+            sock.connect((probe["target"], probe["port"]))
+        except OSError as error:
+            return signature_of(error), {"sport": sport}
+        with contextlib.suppress(OSError):
+            sock.sendall(probe["uuid"].encode())
+        return "connected", {"sport": sport}
+
+
+def udp(probe, payload=None):
+    with socket.socket(family(probe), socket.SOCK_DGRAM) as sock:
+        sock.settimeout(TIMEOUT_SECONDS)
+        try:
+            sock.sendto(payload or probe["uuid"].encode(), (probe["target"], probe["port"]))
+            sport = sock.getsockname()[1]
+            data, _ = sock.recvfrom(2048)
+        except OSError as error:
+            return ("sent" if isinstance(error, TimeoutError) else signature_of(error)), {}
+        return "answered", {"sport": sport, "data": data.hex()}
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def icmp(probe):
+    """Echo request whose payload is the UUID. ICMPv6 checksums are the kernel's work on a raw ICMPv6 socket (RFC 3542)."""
+    six = probe["family"] == 6
+    body = struct.pack("!HH", os.getpid() & 0xFFFF, 1) + probe["uuid"].encode()
+    kind = 128 if six else 8
+    packet = struct.pack("!BBH", kind, 0, 0) + body
+    if not six:
+        packet = struct.pack("!BBH", kind, 0, checksum(packet)) + body
+    with socket.socket(family(probe), socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP) as sock:
+        try:
+            sock.sendto(packet, (probe["target"], 0))
+        except OSError as error:
+            return signature_of(error), {}
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            sock.settimeout(left)
+            try:
+                data = sock.recv(2048)
+            except OSError:
+                break
+            offset = 0 if six else 20
+            if data[offset] == (129 if six else 0) and probe["uuid"].encode() in data:
+                return "answered", {}
+        return "sent", {}
+
+
+def rawip(probe):
+    """A packet of an IP protocol that is neither TCP, UDP nor ICMP (47 GRE, 132 SCTP, ...)."""
+    with socket.socket(family(probe), socket.SOCK_RAW, probe["protocol_number"]) as sock:
+        try:
+            sock.sendto(probe["uuid"].encode(), (probe["target"], 0))
+        except OSError as error:
+            return signature_of(error), {}
+        return "sent", {}
+
+
+def udp_datagram(probe, source):
+    """An IPv4 or IPv6 UDP datagram as bytes, for frames that skip the IP stack."""
+    payload = probe["uuid"].encode()
+    length = 8 + len(payload)
+    packed = [socket.inet_pton(family(probe), address) for address in (source, probe["target"])]
+    if probe["family"] == 6:
+        pseudo = packed[0] + packed[1] + struct.pack("!I3xB", length, 17)
+        head = struct.pack("!IHBB", 6 << 28, length, 17, 64) + packed[0] + packed[1]
+    else:
+        pseudo = packed[0] + packed[1] + struct.pack("!BBH", 0, 17, length)
+        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 1, 0, 64, 17, 0, packed[0], packed[1])
+        head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+    header = struct.pack("!HHHH", 40000, probe["port"], length, 0)
+    return head + struct.pack("!HHHH", 40000, probe["port"], length, checksum(pseudo + header + payload) or 0xFFFF) + payload
+
+
+def interface_address(version):
+    shown = json.loads(
+        subprocess.run(
+            ["ip", "-j", f"-{version}", "addr", "show", "dev", UPLINK, "scope", "global"], capture_output=True, check=True
+        ).stdout
+    )
+    return next(info["local"] for link in shown for info in link.get("addr_info", []))
+
+
+def router_mac(probe):
+    """The router's link-layer address: an attacker learns it from the neighbour table, so the probe does too."""
+    version = str(probe["family"])
+    shown = json.loads(subprocess.run(["ip", "-j", f"-{version}", "route", "show", "default"], capture_output=True, check=True).stdout)
+    gateway = shown[0]["gateway"]
+    with contextlib.suppress(OSError), socket.socket(family(probe), socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"neighbour", (gateway, 9))
+    for _ in range(20):
+        neighbours = json.loads(subprocess.run(["ip", "-j", "neigh", "show", gateway], capture_output=True, check=True).stdout)
+        for entry in neighbours:
+            if "lladdr" in entry:
+                return bytes.fromhex(entry["lladdr"].replace(":", ""))
+        time.sleep(0.02)
+    return b"\xff" * 6
+
+
+def frame(probe):
+    """A frame by AF_PACKET: skips every inet hook, so only the netdev egress chain can stop it (docs/threat-model.md)."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind((UPLINK, 0))
+        own = sock.getsockname()[4]
+        if probe["ethertype"] == ETH_EXPERIMENTAL:
+            body, ethertype = probe["uuid"].encode().ljust(46, b"\0"), ETH_EXPERIMENTAL
+            target = b"\xff" * 6
+        else:
+            body = udp_datagram(probe, interface_address(probe["family"]))
+            ethertype = ETH_IPV6 if probe["family"] == 6 else ETH_IPV4
+            target = router_mac(probe)
+        try:
+            sock.send(target + own + struct.pack("!H", ethertype) + body)
+        except OSError as error:
+            return signature_of(error), {}
+        return "sent", {}
+
+
+def dns(probe):
+    """A query with the UUID as a label, as a tunnel would send it."""
+    name = probe.get("name") or f"{probe['uuid']}.exfil.example"
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    ident = secrets.token_bytes(2)
+    query = ident + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", QTYPES[probe["qtype"]], 1)
+    seen, detail = udp(probe, query)
+    if seen != "answered":
+        return seen, detail
+    data = bytes.fromhex(detail["data"])
+    if data[:2] != ident:
+        return "error:foreign-answer", {}
+    return f"rcode:{RCODES.get(data[3] & 15, data[3] & 15)}", {"answers": struct.unpack("!H", data[6:8])[0]}
+
+
+def run(*argv):
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def nested_namespace():
+    """A container-like guest on this host whose traffic the host would forward: the `output` hook never sees it."""
+    forwarding = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"]
+    before = {path: open(path).read() for path in forwarding}
+    subprocess.run(["ip", "netns", "del", NESTED], capture_output=True)
+    try:
+        run("ip", "netns", "add", NESTED)
+        run("ip", "link", "add", "ct-out", "type", "veth", "peer", "name", "ct-in", "netns", NESTED)
+        for argv in (["ip"], ["ip", "-n", NESTED]):
+            inside = len(argv) > 1
+            link, v4, v6 = (
+                ("ct-in", "203.0.113.130/30", "2001:db8:e::2/64") if inside else ("ct-out", "203.0.113.129/30", "2001:db8:e::1/64")
+            )
+            run(*argv, "addr", "add", v4, "dev", link)
+            run(*argv, "-6", "addr", "add", v6, "dev", link, "nodad")
+            run(*argv, "link", "set", link, "up")
+        run("ip", "-n", NESTED, "route", "add", "default", "via", "203.0.113.129")
+        run("ip", "-n", NESTED, "-6", "route", "add", "default", "via", "2001:db8:e::1")
+        for path in forwarding:
+            with open(path, "w") as stream:
+                stream.write("1")
+        yield
+    finally:
+        for path, value in before.items():
+            with contextlib.suppress(OSError), open(path, "w") as stream:
+                stream.write(value)
+        subprocess.run(["ip", "netns", "del", NESTED], capture_output=True)
+        subprocess.run(["ip", "link", "del", "ct-out"], capture_output=True)
+
+
+def forward(probe):
+    """The same datagram, sent from inside the guest through this host."""
+    child = json.dumps({"probes": [{**probe, "kind": "udp"}], "controls": [], "nested": True})
+    argv = ["ip", "netns", "exec", NESTED, sys.executable, "-c", PLAN["source"], child]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    if done.returncode != 0:
+        return "error:nested", {"stderr": done.stderr[-200:]}
+    result = json.loads(done.stdout)["results"][probe["id"]]
+    return result["signature"], {}
+
+
+KINDS = {"tcp": tcp, "udp": udp, "icmp": icmp, "rawip": rawip, "frame": frame, "dns": dns, "forward": forward}
+
+
+def counters():
+    """Packets by counter name; empty where nft is not there or no counter is defined."""
+    done = subprocess.run(["nft", "-j", "list", "counters"], capture_output=True, text=True)
+    if done.returncode != 0:
+        return {}
+    found = {}
+    for item in json.loads(done.stdout)["nftables"]:
+        if "counter" in item:
+            found[item["counter"]["name"]] = item["counter"]["packets"]
+    return found
+
+
+def loopback(kind, version):
+    """The tool control: the same code, sent to this host itself over `lo`, must arrive. Otherwise its silence elsewhere means nothing."""
+    address = "::1" if version == 6 else "127.0.0.1"
+    fam = socket.AF_INET6 if version == 6 else socket.AF_INET
+    mark = "control-" + secrets.token_hex(8)
+    probe = {"family": version, "target": address, "port": 0, "uuid": mark, "protocol_number": 47, "qtype": "A"}
+    if kind == "tcp":
+        with socket.create_server((address, 0), family=fam) as server:
+            probe["port"] = server.getsockname()[1]
+            return tcp(probe)[0] == "connected"
+    if kind == "icmp":
+        return icmp(probe)[0] == "answered"
+    with contextlib.ExitStack() as stack:
+        if kind in ("udp", "dns", "forward"):
+            receiver = stack.enter_context(socket.socket(fam, socket.SOCK_DGRAM))
+            receiver.bind((address, 0))
+            probe["port"] = receiver.getsockname()[1]
+            send = udp if kind != "dns" else dns
+            if kind == "dns":
+                probe["name"] = mark + ".example"
+        elif kind == "rawip":
+            receiver, send = stack.enter_context(socket.socket(fam, socket.SOCK_RAW, 47)), rawip
+        else:
+            receiver = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
+            receiver.bind(("lo", 0))
+            sender = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+            sender.bind(("lo", 0))
+
+            def send(_probe):
+                sender.send(b"\0" * 12 + struct.pack("!H", ETH_EXPERIMENTAL) + mark.encode().ljust(46, b"\0"))
+
+        receiver.settimeout(0.2)
+        send(probe)
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                if mark.encode() in receiver.recv(2048):
+                    return True
+        return False
+
+
+def attack(plan):
+    results = {}
+    forwards = any(probe["kind"] == "forward" for probe in plan["probes"])
+    with nested_namespace() if forwards else contextlib.nullcontext():
+        for probe in plan["probes"]:
+            before, started = ({} if plan.get("nested") else counters()), time.monotonic()
+            try:
+                signature, detail = KINDS[probe["kind"]](probe)
+            except (OSError, subprocess.SubprocessError, ValueError, KeyError, StopIteration) as error:
+                signature, detail = f"error:{type(error).__name__}", {"message": str(error)[:200]}
+            seconds = round(time.monotonic() - started, 3)
+            after = {} if plan.get("nested") else counters()
+            delta = {name: value - before[name] for name, value in after.items() if name in before and value != before[name]}
+            results[probe["id"]] = {
+                "signature": signature,
+                "detail": {key: value for key, value in detail.items() if key != "data"},
+                "seconds": seconds,
+                "counters": delta,
+            }
+    return results
+
+
+def controls(wanted):
+    found = {}
+    for kind, version in wanted:
+        try:
+            found[f"{kind}{version}"] = loopback(kind, version)
+        except OSError as error:
+            found[f"{kind}{version}"] = False
+            found[f"{kind}{version}.error"] = str(error)
+    return found
+
+
+if __name__ == "__main__":
+    PLAN = json.loads(sys.argv[1])
+    print(json.dumps({"results": attack(PLAN), "controls": controls(PLAN["controls"])}))
