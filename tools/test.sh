@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The whole test suite on one machine: fast tiers first, then the real lab. Stops at the first section that fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# In order of what they cost; the lab tier comes after `up`. A directory under tests/ that is not named here fails the unit tier.
+readonly TIERS=(unit policy render models gateway packets)
+
+report=()
+lab_started=""
+
+section() { # section NAME COMMAND...: run it under a heading, remember its seconds, stop when it fails
+    local name=$1 began=$SECONDS code=0
+    shift
+    printf '\n=== %s: %s\n' "$name" "$*"
+    "$@" || code=$?
+    report+=("$(printf '%-10s %5d s  %s' "$name" $((SECONDS - began)) "$([[ $code == 0 ]] && echo ok || echo "FAILED ($code)")")")
+    return "$code"
+}
+
+finish() {
+    local code=$?
+    trap - EXIT
+    if [[ -n $lab_started ]]; then
+        section "lab down" .venv/bin/curtilage down lab || code=$((code ? code : 1))
+    fi
+    printf '\n=== sections\n'
+    printf '%s\n' "${report[@]}"
+    printf '%-10s %5d s  %s\n' total "$SECONDS" "$([[ $code == 0 ]] && echo ok || echo FAILED)"
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+section bootstrap bash tools/bootstrap.sh
+section doctor .venv/bin/curtilage doctor --fix
+section engine .venv/bin/python -m curtilage.engine_build
+for tier in "${TIERS[@]}"; do
+    if [[ -n $(find "tests/$tier" -name "test_*.py" -print -quit 2>/dev/null) ]]; then
+        section "$tier" .venv/bin/python -m pytest -q "tests/$tier"
+    fi
+done
+lab_started=yes
+section "lab up" .venv/bin/curtilage up lab
+section lab .venv/bin/python -m pytest -q tests/lab
