@@ -1,0 +1,272 @@
+"""The SQLite directory: one writer's methods for the CLI and the roles, and a snapshot that reloads itself for the gateway.
+
+A change is visible to a running gateway at its next call: ``PRAGMA data_version`` moves when another connection commits, and asking
+costs microseconds, so a revoked key is dead without a restart and without a cache that could outlive it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from curtilage.canonical import canonical_json, digest_of
+from curtilage.errors import ConfigError
+from curtilage.matters.model import Confidentiality, Identity, IdentityKind, Key, Matter, PersonalData, Snapshot
+from curtilage.matters.schema import SCHEMA, SCHEMA_VERSION
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+KEY_PREFIX = "ct-"
+
+
+def hash_secret(salt: bytes, secret: str) -> bytes:
+    """Salted SHA-256 of a key's secret part; a slow hash would add nothing to 256 random bits and cost every call."""
+    return hashlib.sha256(salt + secret.encode()).digest()
+
+
+def _identifier(kind: str, value: str) -> str:
+    if not _IDENTIFIER.fullmatch(value):
+        raise ConfigError(
+            f"{kind} id {value!r}",
+            rule="an id is 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit",
+            fix="use a pseudonymous id; names belong in the CRM, not in the ledger",
+        )
+    return value
+
+
+def acting_user() -> str:
+    """Who changes the directory: the operating system's user, through sudo when there is one."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+class Directory:
+    """People and services, keys, matters, memberships and walls.
+
+    Args:
+        path: the SQLite file.
+        create: make the file and its tables when missing; a gateway never does, so that a wrong path cannot start an empty directory.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        if not create and not path.is_file():
+            raise ConfigError(
+                "no such file", rule="the gateway opens an existing matter directory", fix="curtilage gateway matters add …, or correct the path", file=path
+            )
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o640))
+        self.path = path
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
+        try:
+            self._db.execute("PRAGMA foreign_keys = ON")
+            if create:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.executescript(SCHEMA)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            found = self._db.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(str(error), rule="the matter directory is an SQLite file of this product", fix="restore it", file=path) from error
+        if found != SCHEMA_VERSION:
+            raise ConfigError(f"schema version {found}", rule=f"this release reads version {SCHEMA_VERSION}", fix="migrate the file", file=path)
+        self._snapshot: Snapshot | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # ---- reading
+
+    def snapshot(self) -> Snapshot:
+        """The current directory; read again only when another connection, or this one, has committed."""
+        version = int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        if self._snapshot is None or self._snapshot.version != version:
+            self._snapshot = self._load(version)
+        return self._snapshot
+
+    def _load(self, version: int) -> Snapshot:
+        query = self._db.execute
+        query("BEGIN")
+        try:
+            identities = {
+                row[0]: Identity(row[0], IdentityKind(row[1]), Confidentiality(row[2]), bool(row[3]))
+                for row in query("SELECT id, kind, clearance, active FROM identities")
+            }
+            keys = {
+                row[0]: Key(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+                for row in query("SELECT id, identity, salt, digest, expires_at, revoked FROM keys")
+            }
+            matters = {
+                row[0]: Matter(row[0], row[1], Confidentiality(row[2]), PersonalData(row[3]), bool(row[4]), bool(row[5]), row[6])
+                for row in query("SELECT id, jurisdiction, confidentiality, personal_data, legal_hold, is_open, secret FROM matters")
+            }
+            members: dict[str, set[str]] = {}
+            for identity, matter in query("SELECT identity, matter FROM memberships"):
+                members.setdefault(identity, set()).add(matter)
+            walls = frozenset((row[0], row[1]) for row in query("SELECT identity, matter FROM walls"))
+        finally:
+            query("COMMIT")
+        return Snapshot(
+            version=version,
+            identities=MappingProxyType(identities),
+            keys=MappingProxyType(keys),
+            matters=MappingProxyType(matters),
+            memberships=MappingProxyType({identity: frozenset(found) for identity, found in members.items()}),
+            walled_off=walls,
+        )
+
+    def changes(self) -> Iterator[dict[str, Any]]:
+        """Every change ever made, oldest first."""
+        columns = ("number", "at", "actor", "action", "subject", "detail", "previous", "digest")
+        for row in self._db.execute(f"SELECT {', '.join(columns)} FROM changes ORDER BY number"):
+            yield dict(zip(columns, row, strict=True))
+
+    def verify_changes(self) -> bool:
+        """Whether the chain of changes is unbroken."""
+        previous = ""
+        for change in self.changes():
+            digest = change.pop("digest")
+            if change["previous"] != previous or digest_of({**change, "number": None}) != digest:
+                return False
+            previous = digest
+        return True
+
+    # ---- writing
+
+    @contextmanager
+    def _change(self, action: str, subject: str, **detail: Any) -> Iterator[sqlite3.Connection]:
+        """One change and its audit row in one transaction: neither is there without the other."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            last = self._db.execute("SELECT digest FROM changes ORDER BY number DESC LIMIT 1").fetchone()
+            row = {
+                "number": None,
+                "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "actor": acting_user(),
+                "action": action,
+                "subject": subject,
+                "detail": canonical_json(detail).decode(),
+                "previous": last[0] if last else "",
+            }
+            self._db.execute(
+                "INSERT INTO changes (at, actor, action, subject, detail, previous, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (row["at"], row["actor"], action, subject, row["detail"], row["previous"], digest_of(row)),
+            )
+        except BaseException as error:
+            self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.IntegrityError):
+                raise ConfigError(
+                    f"{action} {subject}: {error}",
+                    rule="every identity and matter named is in the directory, and each id is given once",
+                    fix="add it first, or use another id",
+                    file=self.path,
+                ) from error
+            raise
+        else:
+            self._db.execute("COMMIT")
+            self._snapshot = None
+
+    def add_identity(
+        self, identity: str, *, kind: IdentityKind = IdentityKind.PERSON, clearance: Confidentiality = Confidentiality.INTERNAL
+    ) -> None:
+        """Add a person or a service."""
+        with self._change("identity.add", _identifier("identity", identity), kind=kind, clearance=clearance) as db:
+            db.execute("INSERT INTO identities (id, kind, clearance) VALUES (?, ?, ?)", (identity, kind.value, clearance.value))
+
+    def set_identity(self, identity: str, *, clearance: Confidentiality | None = None, active: bool | None = None) -> None:
+        """Change a clearance, or switch an identity off and on."""
+        with self._change("identity.set", identity, clearance=clearance, active=active) as db:
+            done = db.execute(
+                "UPDATE identities SET clearance = coalesce(?, clearance), active = coalesce(?, active) WHERE id = ?", (clearance, active, identity)
+            )
+            self._must_hit(done, "identity", identity)
+
+    def add_matter(
+        self,
+        matter: str,
+        *,
+        jurisdiction: str,
+        confidentiality: Confidentiality = Confidentiality.CONFIDENTIAL,
+        personal_data: PersonalData = PersonalData.PLACEHOLDER,
+    ) -> None:
+        """Open a matter; its secret is made here and never shown."""
+        with self._change(
+            "matter.add", _identifier("matter", matter), jurisdiction=jurisdiction, confidentiality=confidentiality, personal_data=personal_data
+        ) as db:
+            db.execute(
+                "INSERT INTO matters (id, jurisdiction, confidentiality, personal_data, secret) VALUES (?, ?, ?, ?, ?)",
+                (matter, jurisdiction, confidentiality.value, personal_data.value, secrets.token_bytes(32)),
+            )
+
+    def set_matter(
+        self,
+        matter: str,
+        *,
+        confidentiality: Confidentiality | None = None,
+        personal_data: PersonalData | None = None,
+        legal_hold: bool | None = None,
+        is_open: bool | None = None,
+    ) -> None:
+        """Change what a matter says."""
+        with self._change(
+            "matter.set", matter, confidentiality=confidentiality, personal_data=personal_data, legal_hold=legal_hold, is_open=is_open
+        ) as db:
+            done = db.execute(
+                "UPDATE matters SET confidentiality = coalesce(?, confidentiality), personal_data = coalesce(?, personal_data),"
+                " legal_hold = coalesce(?, legal_hold), is_open = coalesce(?, is_open) WHERE id = ?",
+                (confidentiality, personal_data, legal_hold, is_open, matter),
+            )
+            self._must_hit(done, "matter", matter)
+
+    def add_member(self, identity: str, matter: str) -> None:
+        """Let an identity work on a matter."""
+        with self._change("member.add", matter, identity=identity) as db:
+            db.execute("INSERT INTO memberships (identity, matter) VALUES (?, ?)", (identity, matter))
+
+    def remove_member(self, identity: str, matter: str) -> None:
+        """Take an identity off a matter."""
+        with self._change("member.remove", matter, identity=identity) as db:
+            done = db.execute("DELETE FROM memberships WHERE identity = ? AND matter = ?", (identity, matter))
+            self._must_hit(done, "membership", f"{identity} on {matter}")
+
+    def add_wall(self, identity: str, matter: str, reason: str) -> None:
+        """Raise an ethical wall; membership does not climb it."""
+        with self._change("wall.add", matter, identity=identity, reason=reason) as db:
+            db.execute("INSERT INTO walls (identity, matter, reason) VALUES (?, ?, ?)", (identity, matter, reason))
+
+    def remove_wall(self, identity: str, matter: str) -> None:
+        """Take an ethical wall down."""
+        with self._change("wall.remove", matter, identity=identity) as db:
+            done = db.execute("DELETE FROM walls WHERE identity = ? AND matter = ?", (identity, matter))
+            self._must_hit(done, "wall", f"{identity} against {matter}")
+
+    def issue_key(self, identity: str, *, valid_seconds: float | None = None) -> str:
+        """Make a key for an identity and return it: the only time it is seen in clear."""
+        key_id, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_bytes(16)
+        expires_at = time.time() + valid_seconds if valid_seconds is not None else None
+        with self._change("key.issue", key_id, identity=identity, expires_at=expires_at) as db:
+            db.execute(
+                "INSERT INTO keys (id, identity, salt, digest, expires_at) VALUES (?, ?, ?, ?, ?)",
+                (key_id, identity, salt, hash_secret(salt, secret), expires_at),
+            )
+        return f"{KEY_PREFIX}{key_id}-{secret}"
+
+    def revoke_key(self, key_id: str) -> None:
+        """Kill a key, at once, for every running gateway on this file."""
+        with self._change("key.revoke", key_id) as db:
+            self._must_hit(db.execute("UPDATE keys SET revoked = 1 WHERE id = ?", (key_id,)), "key", key_id)
+
+    def _must_hit(self, done: sqlite3.Cursor, kind: str, subject: str) -> None:
+        if done.rowcount != 1:
+            raise ConfigError(f"no {kind} {subject}", rule="only what is there can be changed", fix="look at `curtilage gateway matters list`", file=self.path)

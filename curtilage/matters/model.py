@@ -1,0 +1,88 @@
+"""What the directory knows, as immutable values: the gateway decides on a snapshot, never on half a transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Confidentiality(StrEnum):
+    """How closely a matter is held, and how far a person is cleared; ordered from open to closed."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    PRIVILEGED = "privileged"
+
+    @property
+    def rank(self) -> int:
+        """The order; a clearance covers every level of the same or a lower rank."""
+        return list(Confidentiality).index(self)
+
+
+class IdentityKind(StrEnum):
+    """A person, or a service such as the CRM's application server."""
+
+    PERSON = "person"
+    SERVICE = "service"
+
+
+class PersonalData(StrEnum):
+    """What a matter says about personal data in prompts."""
+
+    PLACEHOLDER = "placeholder"  # the model sees placeholders, the caller gets the values back
+    ALLOW = "allow"  # counsel directed that this matter's model calls may carry them; privileged fields still go
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Someone who may call."""
+
+    id: str
+    kind: IdentityKind
+    clearance: Confidentiality
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A gateway-issued key: only its salt and digest are kept."""
+
+    id: str
+    identity: str
+    salt: bytes
+    digest: bytes
+    expires_at: float | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """A legal matter and the rules it brings with it."""
+
+    id: str
+    jurisdiction: str
+    confidentiality: Confidentiality
+    personal_data: PersonalData
+    legal_hold: bool
+    is_open: bool
+    secret: bytes = field(repr=False)
+
+    def derive(self, purpose: str, subject: str = "") -> bytes:
+        """A key of this matter for one purpose; deleting the matter's secret makes everything derived unguessable (crypto-shredding)."""
+        return hmac.digest(self.secret, f"{purpose}\0{subject}".encode(), hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole directory at one commit."""
+
+    version: int
+    identities: Mapping[str, Identity]
+    keys: Mapping[str, Key]
+    matters: Mapping[str, Matter]
+    memberships: Mapping[str, frozenset[str]]  # identity -> matters
+    walled_off: frozenset[tuple[str, str]]  # (identity, matter): an ethical wall that membership cannot climb

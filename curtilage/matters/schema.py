@@ -1,0 +1,37 @@
+"""The directory's tables. ``changes`` is append-only by trigger and hash-chained, so that a silent edit of who-could-see-what shows."""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS identities (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('person', 'service')),
+    clearance TEXT NOT NULL CHECK (clearance IN ('public', 'internal', 'confidential', 'privileged')),
+    active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1))
+) STRICT;
+CREATE TABLE IF NOT EXISTS keys (
+    id TEXT PRIMARY KEY, identity TEXT NOT NULL REFERENCES identities (id),
+    salt BLOB NOT NULL, digest BLOB NOT NULL, expires_at REAL, revoked INTEGER NOT NULL DEFAULT 0 CHECK (revoked IN (0, 1))
+) STRICT;
+CREATE TABLE IF NOT EXISTS matters (
+    id TEXT PRIMARY KEY, jurisdiction TEXT NOT NULL,
+    confidentiality TEXT NOT NULL CHECK (confidentiality IN ('public', 'internal', 'confidential', 'privileged')),
+    personal_data TEXT NOT NULL DEFAULT 'placeholder' CHECK (personal_data IN ('placeholder', 'allow')),
+    legal_hold INTEGER NOT NULL DEFAULT 0 CHECK (legal_hold IN (0, 1)),
+    is_open INTEGER NOT NULL DEFAULT 1 CHECK (is_open IN (0, 1)), secret BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS memberships (
+    identity TEXT NOT NULL REFERENCES identities (id), matter TEXT NOT NULL REFERENCES matters (id), PRIMARY KEY (identity, matter)
+) STRICT;
+CREATE TABLE IF NOT EXISTS walls (
+    identity TEXT NOT NULL REFERENCES identities (id), matter TEXT NOT NULL REFERENCES matters (id), reason TEXT NOT NULL,
+    PRIMARY KEY (identity, matter)
+) STRICT;
+CREATE TABLE IF NOT EXISTS changes (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
+    detail TEXT NOT NULL, previous TEXT NOT NULL, digest TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS changes_keep BEFORE UPDATE ON changes BEGIN SELECT RAISE(ABORT, 'changes are append-only'); END;
+CREATE TRIGGER IF NOT EXISTS changes_stay BEFORE DELETE ON changes BEGIN SELECT RAISE(ABORT, 'changes are append-only'); END;
+"""

@@ -1,0 +1,212 @@
+"""Checksums and shape rules: what tells an identifier from a number that looks like one.
+
+Each check takes the matched text and says how many of its characters are the identifier (None: it is none). A check may shorten a
+greedy match, e.g. an IBAN followed by a word. Sources are named per function.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+
+Check = Callable[[str], int | None]
+
+# ISO 13616 registry, release 99: total lengths.
+_IBAN_LENGTHS = dict(
+    pair.split(":")
+    for pair in (
+        "AD:24 AE:23 AL:28 AT:20 AZ:28 BA:20 BE:16 BG:22 BH:22 BR:29 BY:28 CH:21 CR:22 CY:28 CZ:24 DE:22 DK:18 DO:28 EE:20 EG:29 ES:24 FI:18 FO:18 "
+        "FR:27 GB:22 GE:22 GI:23 GL:18 GR:27 GT:28 HR:21 HU:28 IE:22 IL:23 IQ:23 IS:26 IT:27 JO:30 KW:30 KZ:20 LB:28 LC:32 LI:21 LT:20 LU:20 LV:21 "
+        "LY:25 MC:27 MD:24 ME:22 MK:19 MR:27 MT:31 MU:30 NL:18 NO:15 PK:24 PL:28 PS:29 PT:25 QA:29 RO:24 RS:22 SA:24 SC:31 SE:24 SI:19 SK:24 SM:27 "
+        "ST:25 SV:28 TL:23 TN:24 TR:26 UA:29 VA:22 VG:24 XK:20"
+    ).split()
+)
+
+
+def digits_of(text: str) -> str:
+    """Only the digits."""
+    return "".join(char for char in text if char.isdigit())
+
+
+def _prefix_of(text: str, count: int) -> int | None:
+    """How far into the text the first ``count`` letters and digits reach."""
+    seen = 0
+    for index, char in enumerate(text):
+        seen += char.isalnum()
+        if seen == count:
+            return index + 1
+    return None
+
+
+def whole(accepts: Callable[[str], bool]) -> Check:
+    """A check of the match as it stands."""
+    return lambda text: len(text) if accepts(text) else None
+
+
+def iban(text: str) -> int | None:
+    """ISO 13616 length and ISO 7064 mod 97-10."""
+    compact = "".join(char for char in text if char.isalnum()).upper()
+    length = int(_IBAN_LENGTHS.get(compact[:2], 0))
+    if not length or len(compact) < length:
+        return None
+    number = compact[4:length] + compact[:4]
+    if int("".join(str(int(char, 36)) for char in number)) % 97 != 1:
+        return None
+    return _prefix_of(text, length)
+
+
+def luhn(number: str) -> bool:
+    """ISO/IEC 7812-1 annex B."""
+    total = 0
+    for index, char in enumerate(reversed(number)):
+        value = int(char) * (1 + index % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def card(text: str) -> bool:
+    """A payment card: 13 to 19 digits, a major industry prefix, Luhn, not one digit over and over."""
+    number = digits_of(text)
+    return 13 <= len(number) <= 19 and number[0] in "23456" and len(set(number)) > 1 and luhn(number)
+
+
+def de_tax_id(text: str) -> bool:
+    """German Steuer-ID: § 139b AO, ISO 7064 mod 11,10; exactly one digit of the first ten appears two or three times."""
+    number = digits_of(text)
+    if len(number) != 11 or number[0] == "0":
+        return False
+    counts = sorted((number[:10].count(digit) for digit in set(number[:10])), reverse=True)
+    return counts[0] in (2, 3) and all(count == 1 for count in counts[1:]) and _mod_11_10(number)
+
+
+def _mod_11_10(number: str) -> bool:
+    product = 10
+    for char in number[:-1]:
+        total = (int(char) + product) % 10 or 10
+        product = total * 2 % 11
+    return (11 - product) % 10 == int(number[-1])
+
+
+def de_vat(text: str) -> bool:
+    """German USt-IdNr.: nine digits, ISO 7064 mod 11,10."""
+    return _mod_11_10(digits_of(text))
+
+
+def de_pension(text: str) -> bool:
+    """German Rentenversicherungsnummer (§ 147 SGB VI): weights 2 1 2 5 7 1 2 1 2 1 2 1 over letter-expanded digits."""
+    compact = "".join(char for char in text if char.isalnum()).upper()
+    if not re.fullmatch(r"\d{8}[A-Z]\d{3}", compact) or not 1 <= int(compact[4:6]) <= 12:
+        return False
+    expanded = compact[:8] + f"{ord(compact[8]) - 64:02d}" + compact[9:11]
+    total = sum(sum(divmod(int(char) * weight, 10)) for char, weight in zip(expanded, (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1), strict=True))
+    return total % 10 == int(compact[11])
+
+
+def fr_nir(text: str) -> bool:
+    """French NIR: key = 97 - number mod 97; Corsica 2A = 19, 2B = 18."""
+    compact = "".join(char for char in text if char.isalnum()).upper()
+    body = compact[:13].replace("2A", "19").replace("2B", "18")
+    return len(compact) == 15 and body.isdigit() and compact[13:].isdigit() and 97 - int(body) % 97 == int(compact[13:])
+
+
+def fr_tax_id(text: str) -> bool:
+    """French numéro fiscal (SPI): 13 digits, last three = first ten mod 511."""
+    number = digits_of(text)
+    return len(number) == 13 and int(number[:10]) % 511 == int(number[10:])
+
+
+def luhn_whole(text: str) -> bool:
+    """SIREN, SIRET: Luhn over all digits."""
+    number = digits_of(text)
+    return len(set(number)) > 1 and luhn(number)
+
+
+def uk_nino(text: str) -> bool:
+    """UK National Insurance number: prefixes never issued (HMRC NIM39110)."""
+    return "".join(text.split()).upper()[:2] not in {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}
+
+
+def uk_nhs(text: str) -> bool:
+    """NHS number: mod 11 with weights 10 to 2."""
+    number = digits_of(text)
+    remainder = 11 - sum(int(char) * weight for char, weight in zip(number, range(10, 1, -1), strict=False)) % 11
+    return len(number) == 10 and len(set(number)) > 1 and remainder != 10 and remainder % 11 == int(number[9])
+
+
+def ch_ahv(text: str) -> bool:
+    """Swiss AHV number: EAN-13 with the country code 756."""
+    number = digits_of(text)
+    total = sum(int(char) * (3 if index % 2 else 1) for index, char in enumerate(number[:12]))
+    return len(number) == 13 and number.startswith("756") and (10 - total % 10) % 10 == int(number[12])
+
+
+def ch_uid(text: str) -> bool:
+    """Swiss UID: mod 11 with weights 5 4 3 2 7 6 5 4 (eCH-0097)."""
+    number = digits_of(text)
+    check = 11 - sum(int(char) * weight for char, weight in zip(number, (5, 4, 3, 2, 7, 6, 5, 4), strict=False)) % 11
+    return len(number) == 9 and check != 10 and check % 11 == int(number[8])
+
+
+def us_ssn(text: str) -> bool:
+    """US SSN or ITIN: areas 000, 666 and groups or serials of zeros were never issued; 9xx only as ITIN."""
+    number = digits_of(text)
+    area, group, serial = number[:3], number[3:5], number[5:]
+    if area in {"000", "666"} or group == "00" or serial == "0000":
+        return False
+    return area[0] != "9" or int(group) >= 50
+
+
+def us_routing(text: str) -> bool:
+    """ABA routing number: weights 3 7 1."""
+    number = digits_of(text)
+    return len(number) == 9 and number != "0" * 9 and sum(int(char) * weight for char, weight in zip(number, (3, 7, 1) * 3, strict=True)) % 10 == 0
+
+
+def ie_pps(text: str) -> bool:
+    """Irish PPS number: mod 23 with weights 8 to 2, second letter weighs 9."""
+    compact = text.replace(" ", "").upper()
+    extra = compact[8:9]
+    total = sum(int(char) * weight for char, weight in zip(compact[:7], range(8, 1, -1), strict=True)) + (9 * (ord(extra) - 64) if extra.isalpha() and extra != "W" else 0)
+    return "WABCDEFGHIJKLMNOPQRSTUV"[total % 23] == compact[7]
+
+
+def nl_bsn(text: str) -> bool:
+    """Dutch BSN: the eleven test."""
+    number = digits_of(text)
+    return len(number) == 9 and number != "0" * 9 and sum(int(char) * weight for char, weight in zip(number, (9, 8, 7, 6, 5, 4, 3, 2, -1), strict=True)) % 11 == 0
+
+
+_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+
+
+def it_fiscal(text: str) -> bool:
+    """Italian codice fiscale: DM 23-12-1976 control letter."""
+    code = text.upper()
+    total = 0
+    for index, char in enumerate(code[:15]):
+        value = int(char) if char.isdigit() else ord(char) - 65
+        total += value if index % 2 else _ODD[value]
+    return chr(65 + total % 26) == code[15]
+
+
+def es_id(text: str) -> bool:
+    """Spanish DNI and NIE: mod 23 letter."""
+    compact = text.replace("-", "").replace(" ", "").replace(".", "").upper()
+    number = {"X": "0", "Y": "1", "Z": "2"}.get(compact[0], compact[0]) + compact[1:-1]
+    return "TRWAGMYFPDXBNJZSQVHLCKE"[int(number) % 23] == compact[-1]
+
+
+def phone(text: str) -> bool:
+    """A telephone number: 8 to 15 digits (ITU-T E.164), nine for a national one, and no date."""
+    number = digits_of(text)
+    return (8 if text.startswith(("+", "00")) else 9) <= len(number) <= 15 and len(set(number)) > 2
+
+
+def address(text: str) -> bool:
+    """An IP address of a person or host; loopback and unspecified say nothing about anyone."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return False
+    return not (found.is_loopback or found.is_unspecified)

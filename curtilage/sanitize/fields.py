@@ -1,0 +1,71 @@
+"""Field rules: which CRM fields are privileged, whatever namespace, relation, case or script they are written in.
+
+A rule is a field's API name, or ``*`` and a suffix. It covers the managed-package form (``ns__x__c``), the relation (``x__r``), child
+relations (``xs__r``), person-account and history forms, dotted paths (``Case__r.x__c``) and, for a full name, the label and camel-case
+forms, because middleware rewrites names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+import re2
+
+from curtilage.errors import ConfigError
+from curtilage.sanitize.unicode import fold
+
+DEFAULT_FIELD_RULES = ("legal_case_strategy__c", "privileged_communication__c", "*sensitive__c")
+
+_SUFFIX = r"(?:c|r|pc|pr|x|e|b|mdt|history|share|feed|changeevent|kav|tag)"
+_RULE = re.compile(r"\*?[a-z0-9][a-z0-9_]*__c")
+_SEPARATORS = re.compile(r"[\s_\-]+")
+
+
+class FieldRules:
+    """Decides whether a key names a privileged field, and finds such names in prose.
+
+    Args:
+        rules: field API names ending in ``__c``, with an optional leading ``*``.
+    """
+
+    def __init__(self, rules: Iterable[str] = DEFAULT_FIELD_RULES) -> None:
+        keys, mentions = [], []
+        for rule in rules:
+            name = rule.lower()
+            if not _RULE.fullmatch(name):
+                raise ConfigError(
+                    f"field rule {rule!r}", rule="a rule is a custom field's API name ending in __c, with an optional leading *", fix="e.g. *sensitive__c", key="fields"
+                )
+            stem = name.lstrip("*").removesuffix("__c")
+            letters = stem.replace("_", "")
+            plural = letters + "|" + letters[:-1] + "ies" if letters.endswith("y") else letters + "s?"
+            optional = "" if name.startswith("*") else "?"
+            keys.append(rf"(?:{plural}){_SUFFIX}{optional}")
+            spaced = r"[\s_\-]*".join(map(re.escape, stem.split("_")))
+            mentions.append(rf"({spaced}(?:s|ies)?__{_SUFFIX})\b")
+            if not name.startswith("*") and "_" in stem:
+                mentions.append(rf"({spaced}s?)[\"'`*\\]*\s*[:=]")
+        self._key = re.compile(rf".*(?:{'|'.join(keys)})")
+        self._mention = re2.compile(rf"(?i){'|'.join(mentions)}")
+        self._segment_is_privileged = lru_cache(maxsize=8192)(self._match_segment)
+
+    def _match_segment(self, segment: str) -> bool:
+        return self._key.fullmatch(_SEPARATORS.sub("", segment.lower())) is not None
+
+    def next_mention(self, folded: str, position: int = 0) -> tuple[int, int] | None:
+        """The next privileged name written in folded prose, with the namespace and path in front of it."""
+        match = self._mention.search(folded, position)
+        if match is None:
+            return None
+        start, end = match.span(match.lastindex)
+        while start > position and (folded[start - 1].isalnum() or folded[start - 1] in "_."):
+            start -= 1
+        return start, end
+
+    def matches(self, key: str) -> bool:
+        """Whether a key, or any segment of a dotted path, names a privileged field."""
+        if len(key) > 512:  # no API name is this long; prose used as a key is looked at as text
+            return False
+        return any(map(self._segment_is_privileged, fold(key).strip().split(".")))

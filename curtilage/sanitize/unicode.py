@@ -1,0 +1,76 @@
+"""Folding for detection: what a person reads, not what the bytes say.
+
+Zero-width characters, full-width digits and Cyrillic letters that look Latin are a known way around patterns, so patterns and field
+rules see folded text. The text itself is kept: only what a rule found is cut out of the original, through the offset map.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+from confusable_homoglyphs import confusables
+
+_SPACES = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\u2028\u2029\u0085")
+_DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+_LATIN_TARGETS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@._-+:/")
+
+
+@lru_cache(maxsize=65536)
+def fold_char(char: str) -> str:
+    """One character as a reader sees it: '' for an invisible one, an ASCII look-alike where there is one, NFKC otherwise."""
+    category = unicodedata.category(char)
+    if category == "Cf" or char in _INVISIBLE or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
+        return ""
+    if char in _SPACES:
+        return " "
+    if char in _DASHES:
+        return "-"
+    decimal = unicodedata.decimal(char, None)
+    if decimal is not None:
+        return str(decimal)
+    folded = unicodedata.normalize("NFKC", char)
+    if folded.isascii():
+        return folded
+    if len(folded) == 1 and not _is_latin(folded):
+        return _lookalike(folded)
+    return folded
+
+
+def _is_latin(char: str) -> bool:
+    return unicodedata.name(char, "").startswith("LATIN")
+
+
+def _lookalike(char: str) -> str:
+    found = confusables.is_confusable(char, greedy=True, preferred_aliases=[])
+    for entry in found or ():
+        for glyph in entry["homoglyphs"]:
+            if glyph["c"] in _LATIN_TARGETS:
+                return str(glyph["c"])
+    return char
+
+
+def fold(text: str) -> str:
+    """The folded text, when nobody needs the way back."""
+    return text if text.isascii() else "".join(map(fold_char, text))
+
+
+def fold_with_offsets(text: str) -> tuple[str, list[int] | None]:
+    """The folded text and, for each of its characters, the index it came from; None where the two are the same text."""
+    if text.isascii():
+        return text, None
+    pieces: list[str] = []
+    offsets: list[int] = []
+    same = True
+    for index, char in enumerate(text):
+        piece = char if char.isascii() else fold_char(char)
+        same = same and piece == char
+        pieces.append(piece)
+        offsets.extend([index] * len(piece))
+    return ("".join(pieces), None) if same else ("".join(pieces), offsets)
+
+
+def original_span(offsets: list[int] | None, start: int, end: int) -> tuple[int, int]:
+    """A folded span's place in the original text; invisible characters inside it are inside it."""
+    return (start, end) if offsets is None else (offsets[start], offsets[end - 1] + 1)
