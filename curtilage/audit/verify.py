@@ -235,8 +235,8 @@ class _Reader:
 
     def _state(self) -> dict[str, Any] | None:
         path = self.directory / "open.json"
-        if self.head.size == 0 and not path.exists():
-            return None
+        if not path.exists():
+            return None  # it only saves the writer a reading of all records; an export has none
         try:
             raw = path.read_bytes()
             state = orjson.loads(raw)

@@ -1,0 +1,1 @@
+"""Claims: signed bundles of what was deployed and observed, their offline verifier, and the store that keeps checkpoints."""
