@@ -58,6 +58,7 @@ def run(
             errors="replace",
             env={**os.environ, **(env or {})},
             start_new_session=True,
+            umask=0o022,  # what hosts share must be readable by their services, whatever the caller's umask
         )
     except FileNotFoundError as error:
         raise MachineError(f"{argv[0]} is not installed\n  fix:  curtilage doctor names the package") from error

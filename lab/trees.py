@@ -65,6 +65,8 @@ def ensure_tree(name: str, say: Progress = progress) -> Path:
             env={"UV_COMPILE_BYTECODE_TIMEOUT": "900"},
             timeout_seconds=1800,
         )  # fmt: skip
+        if name == "curtilage":
+            (target / "curtilage").mkdir()  # where a host mounts the package over its dependencies
         os.chmod(target, 0o755)
 
     return ensure("trees", f"{name}-{digest}", build, say)
@@ -82,13 +84,25 @@ def python_3_11() -> str:
 
 
 def copy_package(target: Path) -> Path:
-    """Copy our own package, as it stands in the checkout, to `target`; returns `target`.
+    """Make ``target/curtilage`` the package as it stands in the checkout; returns `target`.
 
-    Tests and caches stay behind. Bytecode is compiled here because the tree is read-only on the hosts.
+    An existing copy is brought up to date in place, file by file, because running hosts have that very directory mounted. Bytecode is compiled
+    here because the tree is read-only on the hosts.
     """
-    if target.exists():
-        shutil.rmtree(target)
-    target.mkdir(parents=True)
-    shutil.copytree(CHECKOUT / "curtilage", target / "curtilage", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    run([python_3_11(), "-m", "compileall", "-q", str(target)], step="compile the curtilage package")
+    source, destination = CHECKOUT / "curtilage", target / "curtilage"
+    destination.mkdir(parents=True, exist_ok=True)
+    wanted = {path.relative_to(source) for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    for path in sorted(destination.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif "__pycache__" in path.parts or path.relative_to(destination) not in wanted:
+            path.unlink()
+    for name in sorted(wanted):
+        (destination / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, destination / name)
+    run(["chmod", "-R", "u=rwX,go=rX", str(destination)], step="copy the curtilage package")
+    # Checked hashes, not times: a copy in place must not run yesterday's bytecode.
+    argv = [python_3_11(), "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "-s", str(target), "-p", "/opt/curtilage"]
+    run([*argv, str(destination)], step="compile the curtilage package")
     return target
