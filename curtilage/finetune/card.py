@@ -1,0 +1,45 @@
+"""A model card filled from the run: nothing in it is typed by hand but what no run can know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def model_card(name: str, record: dict[str, Any]) -> dict[str, Any]:
+    """The card as data."""
+    recipe = record["recipe"]
+    return {
+        "name": name,
+        "architecture": "MistralForCausalLM",
+        "parameters": record["parameters"],
+        "context": recipe["context"],
+        "dtype": "bfloat16",
+        "licence": "Apache-2.0",
+        "training": {
+            "data": record["data"],
+            "documents": record["documents"],
+            "tokens_seen": record["tokens_seen"],
+            "seed": recipe["seed"],
+            "steps": recipe["steps"],
+            "code": record["code"],
+            "libraries": record["libraries"],
+            "network": f"namespace of its own, interfaces: {', '.join(record['isolation']['interfaces'])}",
+        },
+        "evaluation": {"held_back_documents": record["held_back_documents"], "held_back_loss": record["held_back_loss"]},
+        "intended_use": "shows that a sealed region serves a model of its own; answers are not legal advice",
+        "limits": "a few million parameters trained for about a minute on synthetic documents: wording without understanding",
+    }
+
+
+def model_card_text(card: dict[str, Any]) -> str:
+    """The card for people."""
+    training, evaluation = card["training"], card["evaluation"]
+    return (
+        f"# {card['name']}\n\n{card['architecture']}, {card['parameters'] / 1e6:.1f} million parameters, context {card['context']}, "
+        f"{card['dtype']}, {card['licence']}.\n\n"
+        f"* trained from nothing on {training['documents']} synthetic documents (`{training['data']}`), {training['tokens_seen']} tokens, "
+        f"{training['steps']} steps, seed {training['seed']}\n"
+        f"* network while training: {training['network']}\n"
+        f"* loss on {evaluation['held_back_documents']} held-back documents: {evaluation['held_back_loss']}\n"
+        f"* use: {card['intended_use']}\n* limits: {card['limits']}\n"
+    )
