@@ -129,8 +129,11 @@ def _conversation(log: Log, connection: socket.socket, peer: tuple[Any, ...], fa
 
 
 def _reply(data: bytes, port: int) -> bytes:
-    if port in (53, 853) and len(data) > 2:
-        message = answer(data[2:])
+    if port in (53, 853):
+        try:
+            message = answer(data[2:])
+        except ValueError:
+            return data
         return struct.pack("!H", len(message)) + message
     if data.split(b" ", 1)[0] in (b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"DELETE", b"PATCH"):
         return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n\r\ncanary"

@@ -63,6 +63,7 @@ def exec_(
     json: Json = False,
 ) -> None:
     """Run a command on a host, over ssh as the operator."""
+    command = command[1:] if command[:1] == ["--"] else command
     done = Lab(load_region(REGION)).exec(host, command, timeout_seconds=600)
     if json:
         print_json({"host": host, "argv": command, "exit_code": done.returncode, "stdout": done.stdout, "stderr": done.stderr})

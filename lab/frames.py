@@ -25,6 +25,14 @@ def _spelling(raw: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def _pattern(body: bytes) -> list[str]:
+    """The UUID that ``ping -p`` carries: its 16 octets repeated after an 8-octet header and a 16-octet time stamp."""
+    octets = body[24:40]
+    if len(octets) < 16 or octets != body[40:56] or octets[6] >> 4 != 4 or octets[8] >> 6 != 2:
+        return []
+    return [_spelling(octets.hex().encode())]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """One received frame."""
@@ -112,7 +120,7 @@ def _transport(family: str, number: int, source: str, destination: str, body: by
         source=source,
         destination=destination,
         port=port,
-        uuids=uuids_in(body),
+        uuids=uuids_in(body) + (_pattern(body) if protocol in ("icmp", "icmpv6") else []),
         size=size,
         flags=flags,
         housekeeping=housekeeping,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from curtilage.allowance import Role
 from curtilage.region import Host, Region
-from lab import keys
+from lab import cgroups, keys
 from lab.network_names import PREFIX
 
 DROPPED = ("CAP_AUDIT_CONTROL", "CAP_AUDIT_WRITE", "CAP_SYS_TTY_CONFIG", "CAP_LEASE")
@@ -25,9 +25,13 @@ DROPPED = ("CAP_AUDIT_CONTROL", "CAP_AUDIT_WRITE", "CAP_SYS_TTY_CONFIG", "CAP_LE
 # nspawn ends with 133 when its host reboots and it is told to keep its unit; the same command then boots the host again, on the same overlay.
 SUPERVISOR = """\
 set -eu
-root=$1 lower=$2 upper=$3 work=$4
-shift 4
+root=$1 lower=$2 upper=$3 work=$4 groups=$5
+shift 5
 trap : TERM
+for group in $groups; do
+    mkdir -p "$group"
+    echo $$ > "$group/cgroup.procs"
+done
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work" "$root"
 code=133
 while [ "$code" = 133 ]; do
@@ -95,6 +99,7 @@ class Machine:
             "unshare", "--mount", "--propagation", "private",
             "sh", "-c", SUPERVISOR, "curtilage-host",
             str(here / "root"), str(base), str(here / "upper"), str(here / "work"),
+            " ".join(str(group) for group in cgroups.groups_of(self.host.name)),
             "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit",
             f"--machine={self.host.name}", f"--directory={here / 'root'}",
             f"--network-namespace-path=/run/netns/{PREFIX}{self.host.name}",

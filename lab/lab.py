@@ -9,9 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import shlex
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,7 +20,7 @@ from curtilage.errors import MachineError, StepError
 from curtilage.output import progress
 from curtilage.paths import CHECKOUT, lab_dir
 from curtilage.region import Region
-from lab import keys, lock, network
+from lab import cgroups, keys, lock, network
 from lab.base import ensure_base
 from lab.cache import Progress, digest_of, remove_tree
 from lab.canaries import Canaries
@@ -70,7 +68,7 @@ class Lab:
         if host not in self.machines:
             raise StepError("lab exec", f"there is no host '{host}'", fix=f"name one of {', '.join(sorted(self.machines))}")
         return subprocess.run(
-            self.ops_argv(["ssh", "-F", str(self.ssh_config_path), host, "--", shlex.join(argv)]),
+            self.ops_argv(["ssh", "-F", str(self.ssh_config_path), "--", host, shlex.join(argv)]),
             capture_output=True,
             text=True,
             errors="replace",
@@ -213,7 +211,7 @@ class Lab:
             say("the lab is gone")
 
     def _remains(self) -> bool:
-        return self.directory.exists() or bool(network.existing())
+        return self.directory.exists() or bool(network.existing()) or bool(cgroups.existing())
 
     def _remove(self) -> None:
         kill_groups(self.processes.read())
@@ -222,7 +220,7 @@ class Lab:
         network.remove()
         for point in reversed(_mounts_under(self.directory)):
             subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
-        _remove_cgroups()
+        cgroups.remove()
         if self.directory.exists():
             remove_tree(self.directory)
         if self.directory.parent.is_dir() and not any(self.directory.parent.iterdir()):
@@ -268,11 +266,3 @@ def _mounts_under(directory: Path) -> list[str]:
     with open("/proc/self/mountinfo", encoding="utf-8") as table:
         points = [line.split()[4].encode().decode("unicode_escape") for line in table]
     return [point for point in points if point == str(directory) or point.startswith(f"{directory}/")]
-
-
-def _remove_cgroups() -> None:
-    """nspawn leaves empty control groups behind when it is killed; only empty ones of a lab's shape can be removed at all."""
-
-
-__all__ = ["Lab"]
-_ = (shutil, sys)
