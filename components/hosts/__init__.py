@@ -1,0 +1,1 @@
+"""Components of platform ``hosts``: GPU servers that Ansible converges from the stack's outputs."""

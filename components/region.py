@@ -1,0 +1,78 @@
+"""A region's resources: segments, one firewall a host, GPU nodes, models, the service, the evidence store.
+
+Invariant: each host of the region gets exactly one firewall; the policy pack counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.hosts.egress_firewall import EgressFirewall, EgressFirewallArgs
+from components.hosts.evidence_store import EvidenceStore, EvidenceStoreArgs
+from components.hosts.gpu_node_pool import GpuNodePool, GpuNodePoolArgs
+from components.hosts.legal_segment import LegalSegment, LegalSegmentArgs
+from components.hosts.llm_service import LlmService, LlmServiceArgs
+from components.hosts.model_image import ModelImage, ModelImageArgs, refuse_unimported
+from curtilage.allowance import Role
+from curtilage.derive.inventory import inventory
+from curtilage.errors import ConfigError
+from curtilage.region import Platform, Region
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegalRegionArgs:
+    """The parsed region."""
+
+    region: Region
+
+
+class LegalRegion(pulumi.ComponentResource):
+    """One jurisdiction's sealed region."""
+
+    document: pulumi.Output[str]
+    """The region as canonical JSON."""
+    inventory: pulumi.Output[dict[str, Any]]
+    """The Ansible inventory."""
+
+    def __init__(self, name: str, args: LegalRegionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        region = args.region
+        _refuse_before_anything_is_registered(region)
+        props = {
+            "region": region.name,
+            "jurisdiction": region.jurisdiction,
+            "platform": region.platform.value,
+            "site": region.site,
+            "owner": region.owner,
+            "costCentre": region.cost_centre,
+            "hosts": [host.name for host in region.hosts],
+        }
+        super().__init__("curtilage:index:LegalRegion", name, props, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        for segment_name, segment in region.segments.items():
+            LegalSegment(f"{name}-segment-{segment_name}", LegalSegmentArgs(segment=segment, lab=region.lab), child)
+        for host in region.hosts:
+            EgressFirewall(f"{name}-firewall-{host.name}", EgressFirewallArgs(region=region, host=host), child)
+        GpuNodePool(f"{name}-gpu", GpuNodePoolArgs(hosts=region.hosts_by_role(Role.GPU), lab=region.lab), child)
+        for model in region.models:
+            ModelImage(f"{name}-model-{model.name}", ModelImageArgs(model=model, lab=region.lab), child)
+        LlmService(f"{name}-llm", LlmServiceArgs(region=region), child)
+        EvidenceStore(f"{name}-evidence", EvidenceStoreArgs(region=region), child)
+        self.document = pulumi.Output.from_input(region.canonical())
+        self.inventory = pulumi.Output.from_input(inventory(region))
+        self.register_outputs({"document": self.document, "inventory": self.inventory})
+
+
+def _refuse_before_anything_is_registered(region: Region) -> None:
+    if region.platform is not Platform.HOSTS:
+        raise ConfigError(
+            f"platform '{region.platform}' has no components yet",
+            rule="a region is built by its platform's components",
+            fix="use platform hosts",
+            key="platform",
+        )
+    if not pulumi.runtime.is_dry_run():
+        for model in region.models:
+            refuse_unimported(model, lab=region.lab)
