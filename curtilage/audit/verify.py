@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import calendar
 import fcntl
 import os
 import re
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -164,7 +166,7 @@ class _Reader:
         self.open: dict[int, str] = {}
         self.calls: set[str] = set()
         self.cuts: set[str] = set()
-        self.newest = ""
+        self.newest = self.second = ""
         self.index = 0
         self.state = self._state()
 
@@ -209,6 +211,9 @@ class _Reader:
                 if kind not in _KINDS or record["v"] != 1 or not isinstance(record["data"], dict) or not _STAMP.fullmatch(stamp):
                     result.add("audit.record", f"record {index}", "not a record of version 1")
                     continue
+                if stamp[:19] != self.second:
+                    datetime.fromisoformat(stamp)
+                    self.second = stamp[:19]
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 result.add("audit.record", f"record {index}", f"not a record: {error}")
                 continue
@@ -254,8 +259,9 @@ class _Reader:
         return dict(state)
 
     def _compare_state(self) -> None:
-        assert self.state is not None
-        newest = int(time.mktime(time.strptime(self.newest[:19], "%Y-%m-%dT%H:%M:%S"))) - time.timezone if self.newest else 0
+        if self.state is None:
+            return
+        newest = calendar.timegm(time.strptime(self.newest[:19], "%Y-%m-%dT%H:%M:%S")) if self.newest else 0
         stated = {str(index): call for index, call in self.open.items()}
         if self.state["open"] != stated or self.state["newest_us"] != newest * 1_000_000 + int(self.newest[20:26] or 0):
             self.result.add("audit.state", "open.json", "does not fit the records")
@@ -315,7 +321,9 @@ class _Reader:
                 if path.name.isdigit():
                     found[int(path.name)] = self._read(f"{full}.p/{path.name}")
         if needed > 0 and needed not in found and 256 not in found:
-            self.result.add("audit.tile", _name(level, index, needed), "missing")
+            content = self._read(full) if self.live else None  # it has filled up since this checkpoint
+            if content is None or content[: len(raw)] != raw:
+                self.result.add("audit.tile", _name(level, index, needed), "missing")
         for width, content in found.items():
             if not 0 < width <= len(ends):
                 if not self.live:
@@ -392,14 +400,15 @@ class _Reader:
             self.result.add("audit.state", "open.json", "is older than the checkpoint")
         for folder, _, names in os.walk(self.directory):
             for name in names:
-                path = os.path.relpath(os.path.join(folder, name), self.directory)
+                file = Path(folder, name)
+                path = str(file.relative_to(self.directory))
                 if path in ("checkpoint", "open.json") or path.startswith("wal/") or (self.live and path.endswith(".tmp")):
                     continue
                 if path == "lock":
-                    if os.path.getsize(os.path.join(folder, name)):
+                    if file.stat().st_size:
                         self.result.add("audit.file", path, "is not empty")
                 elif path.startswith("recovered/"):
-                    digest = sha256((self.directory / path).read_bytes()).hexdigest()
+                    digest = sha256(file.read_bytes()).hexdigest()
                     if digest not in self.cuts or path.rpartition("-")[2] != digest[:16]:
                         self.result.add("audit.file", path, "no record tells of these cut bytes")
                 elif not self._expected(path, total):
