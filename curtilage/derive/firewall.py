@@ -66,9 +66,7 @@ def render_ruleset(region: Region, host: Host) -> str:
         (item for item in region.allowances if item.from_role == host.role),
         key=lambda item: item.id,
     )
-    names = [
-        name for chain in ("forward", "input", "output") for name in counters(chain)
-    ]
+    names = [name for chain in ("forward", "input", "output") for name in counters(chain)]
     lines = [
         "#!/usr/sbin/nft -f",
         f"# Host {host.name} ({host.role}) of region {region.name}. Derived; do not edit.",
@@ -105,10 +103,7 @@ def _chain(name: str, rules: Iterable[str]) -> list[str]:
 
     A packet that connection tracking calls invalid is refused before any rule of a flow, and counted like every other refusal.
     """
-    refusal = [
-        f'meta nfproto ipv{version} counter name "{name}_drop_ip{version}"'
-        for version in VERSIONS
-    ]
+    refusal = [f'meta nfproto ipv{version} counter name "{name}_drop_ip{version}"' for version in VERSIONS]
     if name == "input":
         refusal.insert(0, f'tcp dport {INFERENCE_PORT} counter name "input_drop_vllm"')
     refusal.append(f'counter name "{name}_drop" drop')
@@ -142,25 +137,17 @@ def _output_rules(
             continue
         for flow, peers in _grouped(region, client, version, "server"):
             match = f"{family} saddr {own} {family} daddr {_set(peers)} {flow.protocol} dport {flow.port}"
-            rules.append(
-                f'{match} ct direction original ct state established,new accept comment "flow:{flow.name}"'
-            )
+            rules.append(f'{match} ct direction original ct state established,new accept comment "flow:{flow.name}"')
         for flow, peers in _grouped(region, server, version, "client"):
             match = f"{family} saddr {own} {family} daddr {_set(peers)} {flow.protocol} sport {flow.port}"
-            rules.append(
-                f'{match} ct direction reply ct state established accept comment "reply:{flow.name}"'
-            )
+            rules.append(f'{match} ct direction reply ct state established accept comment "reply:{flow.name}"')
         for item in _of_version(allowances, version):
             match = f"{family} saddr {own} {family} daddr {_text(item.destination)} {item.protocol} dport {_set(sorted(item.ports))}"
-            rules.append(
-                f'{match} ct direction original ct state established,new accept comment "allowance:{item.id}"'
-            )
+            rules.append(f'{match} ct direction original ct state established,new accept comment "allowance:{item.id}"')
     segment = region.segment_of(host)
     if segment.ipv6 is not None:
         scope = _set([segment.ipv6, LINK_LOCAL, SOLICITED_NODES])
-        rules.append(
-            f'ip6 daddr {scope} {_DISCOVERY} accept comment "neighbour discovery"'
-        )
+        rules.append(f'ip6 daddr {scope} {_DISCOVERY} accept comment "neighbour discovery"')
     return rules
 
 
@@ -178,69 +165,45 @@ def _input_rules(
             continue
         for flow, peers in _grouped(region, server, version, "client"):
             match = f"{family} saddr {_set(peers)} {family} daddr {own} {flow.protocol} dport {flow.port}"
-            rules.append(
-                f'{match} ct direction original ct state established,new accept comment "flow:{flow.name}"'
-            )
+            rules.append(f'{match} ct direction original ct state established,new accept comment "flow:{flow.name}"')
         for flow, peers in _grouped(region, client, version, "server"):
             match = f"{family} saddr {_set(peers)} {family} daddr {own} {flow.protocol} sport {flow.port}"
-            rules.append(
-                f'{match} ct direction reply ct state established accept comment "reply:{flow.name}"'
-            )
+            rules.append(f'{match} ct direction reply ct state established accept comment "reply:{flow.name}"')
         for item in _of_version(allowances, version):
             match = f"{family} saddr {_text(item.destination)} {family} daddr {own} {item.protocol} sport {_set(sorted(item.ports))}"
-            rules.append(
-                f'{match} ct direction reply ct state established accept comment "allowance:{item.id}"'
-            )
+            rules.append(f'{match} ct direction reply ct state established accept comment "allowance:{item.id}"')
     segment = region.segment_of(host)
     if segment.ipv6 is not None:
         # The unspecified source is a neighbour checking that its address is free.
         scope = _set([IPv6Network("::/128"), segment.ipv6, LINK_LOCAL])
-        rules.append(
-            f'ip6 saddr {scope} {_DISCOVERY} accept comment "neighbour discovery"'
-        )
+        rules.append(f'ip6 saddr {scope} {_DISCOVERY} accept comment "neighbour discovery"')
     return rules
 
 
-def _raw_rules(
-    region: Region, host: Host, allowances: Sequence[Allowance]
-) -> list[str]:
+def _raw_rules(region: Region, host: Host, allowances: Sequence[Allowance]) -> list[str]:
     rules = ['@ll,96,16 0x0806 accept comment "address resolution"']
     for version in VERSIONS:
         if address(host, version) is None:
             continue
         frame, family = f"@ll,96,16 {_ETHERTYPE[version]}", _FAMILY[version]
-        networks = [
-            network
-            for segment in region.segments.values()
-            for network in segment.networks
-            if network.version == version
-        ]
-        rules.append(
-            f'{frame} {family} daddr {_set(networks)} accept comment "segments"'
-        )
+        networks = [network for segment in region.segments.values() for network in segment.networks if network.version == version]
+        rules.append(f'{frame} {family} daddr {_set(networks)} accept comment "segments"')
         if version == 6:
-            rules.append(
-                f'{frame} ip6 daddr {_set([LINK_LOCAL, SOLICITED_NODES])} {_DISCOVERY} accept comment "neighbour discovery"'
-            )
+            rules.append(f'{frame} ip6 daddr {_set([LINK_LOCAL, SOLICITED_NODES])} {_DISCOVERY} accept comment "neighbour discovery"')
         for item in _of_version(allowances, version):
             match = f"{frame} {family} daddr {_text(item.destination)} {item.protocol} dport {_set(sorted(item.ports))}"
             rules.append(f'{match} accept comment "allowance:{item.id}"')
     return rules
 
 
-def _grouped(
-    region: Region, some: Sequence[Flow], version: int, peer: str
-) -> list[tuple[Flow, list[Address]]]:
+def _grouped(region: Region, some: Sequence[Flow], version: int, peer: str) -> list[tuple[Flow, list[Address]]]:
     """Flows of one service as one rule: a representative flow and the sorted addresses of the peers at the other end."""
     groups: dict[tuple[str, str, int], list[Flow]] = defaultdict(list)
     for flow in some:
         groups[flow.name, flow.protocol, flow.port].append(flow)
     result: list[tuple[Flow, list[Address]]] = []
     for key in sorted(groups):
-        found = [
-            address(machine(region, getattr(flow, peer)), version)
-            for flow in groups[key]
-        ]
+        found = [address(machine(region, getattr(flow, peer)), version) for flow in groups[key]]
         peers = [item for item in found if item is not None]
         if peers:
             result.append((groups[key][0], peers))
@@ -253,14 +216,11 @@ def _of_version(allowances: Sequence[Allowance], version: int) -> list[Allowance
 
 def _set(items: Sequence[Address] | Sequence[Network] | Sequence[int]) -> str:
     """One value plain, several as an anonymous set in ascending order."""
-    ordered = sorted(set(items))  # type: ignore[type-var]
+    ordered = sorted(set(items))
     text = [_text(item) for item in ordered]
     return text[0] if len(text) == 1 else "{ " + ", ".join(text) + " }"
 
 
 def _text(item: object) -> str:
-    single = (
-        isinstance(item, IPv4Network | IPv6Network)
-        and item.prefixlen == item.max_prefixlen
-    )
+    single = isinstance(item, IPv4Network | IPv6Network) and item.prefixlen == item.max_prefixlen
     return str(item).split("/", 1)[0] if single else str(item)

@@ -83,8 +83,7 @@ def flows(region: Region) -> tuple[Flow, ...]:
                     port=service.port,
                 )
                 for client in region.hosts
-                if client.name != server.name
-                and (service.clients is None or client.role in service.clients)
+                if client.name != server.name and (service.clients is None or client.role in service.clients)
             }
     for host in region.hosts:
         for collector in region.hosts_by_role(Role.EVIDENCE):
@@ -113,7 +112,8 @@ def flows(region: Region) -> tuple[Flow, ...]:
 
 def machine(region: Region, name: str) -> Host | Operator:
     """The host or operator with a name; KeyError when the region has none."""
-    for candidate in (*region.hosts, *region.operators):
+    machines: list[Host | Operator] = [*region.hosts, *region.operators]
+    for candidate in machines:
         if candidate.name == name:
             return candidate
     raise KeyError(name)

@@ -40,17 +40,9 @@ def render_unbound(region: Region, host: Host) -> str:
         ValueError: the host is no gateway; only gateways resolve.
     """
     if host.role != Role.GATEWAY:
-        raise ValueError(
-            f"host '{host.name}' has role {host.role}; only a gateway resolves names"
-        )
+        raise ValueError(f"host '{host.name}' has role {host.role}; only a gateway resolves names")
     addresses = [str(item) for item in (host.ipv4, host.ipv6) if item is not None]
-    networks = sorted(
-        {
-            str(network)
-            for segment in region.segments.values()
-            for network in segment.networks
-        }
-    )
+    networks = sorted({str(network) for segment in region.segments.values() for network in segment.networks})
     lines = [
         f"# Resolver of host {host.name} in region {region.name}. Derived; do not edit.",
         "server:",
@@ -93,15 +85,11 @@ def render_unbound(region: Region, host: Host) -> str:
 def _own_zone(region: Region) -> list[str]:
     own = zone(region)
     lines = [f'    local-zone: "{own}." static']
-    lines.append(
-        f'    local-data: "{own}. {TTL_SECONDS} IN SOA {own}. hostmaster.{own}. 1 3600 600 86400 {TTL_SECONDS}"'
-    )
+    lines.append(f'    local-data: "{own}. {TTL_SECONDS} IN SOA {own}. hostmaster.{own}. 1 3600 600 86400 {TTL_SECONDS}"')
     for machine in sorted(region.hosts, key=lambda item: item.name):
         for kind, address in (("A", machine.ipv4), ("AAAA", machine.ipv6)):
             if address is not None:
-                lines.append(
-                    f'    local-data: "{machine.name}.{own}. {TTL_SECONDS} IN {kind} {address}"'
-                )
+                lines.append(f'    local-data: "{machine.name}.{own}. {TTL_SECONDS} IN {kind} {address}"')
     return lines
 
 
@@ -109,8 +97,5 @@ def _intercepted(region: Region, addresses: list[str]) -> list[str]:
     lines: list[str] = []
     for name in sorted(region.gateway.intercept):
         lines.append(f'    local-zone: "{name}." redirect')
-        lines += [
-            f'    local-data: "{name}. {TTL_SECONDS} IN {"AAAA" if ":" in address else "A"} {address}"'
-            for address in addresses
-        ]
+        lines += [f'    local-data: "{name}. {TTL_SECONDS} IN {"AAAA" if ":" in address else "A"} {address}"' for address in addresses]
     return lines

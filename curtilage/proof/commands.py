@@ -1,0 +1,174 @@
+"""``curtilage prove``: whether anything can leave, for a ruleset, for a packet, for a region."""
+
+from __future__ import annotations
+
+import sys
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from pydantic import ValidationError
+
+from curtilage.errors import ConfigError
+from curtilage.output import print_json, progress
+from curtilage.proof.allowed import Allowed, Network
+from curtilage.proof.decide import Model, prove
+from curtilage.proof.packet import Packet
+from curtilage.proof.regions import allowed_of, prove_host
+from curtilage.proof.report import text
+from curtilage.region import Region, load_region
+from curtilage.verdict import Verdict
+
+DEFAULT_REGION = "lab"
+
+app = typer.Typer(
+    help="Decide whether anything can leave: rulesets, packets, regions.",
+    epilog="Example: curtilage prove --nft /etc/nftables.conf --segment 192.0.2.0/24 --segment 2001:db8:1::/64 --json",
+    rich_markup_mode=None,
+)
+
+NftFile = Annotated[Path | None, typer.Option("--nft", metavar="FILE", help="An nftables ruleset, as `nft -f` reads it.")]
+Links = Annotated[
+    list[str] | None, typer.Option("--uplink", metavar="LINK", help="A link packets leave by; default: those the ruleset names.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def prove_command(
+    context: typer.Context,
+    nft: NftFile = None,
+    region: Annotated[
+        str | None, typer.Option("--region", help=f"Region whose segments and allowances hold; default {DEFAULT_REGION}.")
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", help="The host that runs the ruleset.")] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option("--segment", metavar="CIDR", help="A network packets may go to, instead of a region's.")
+    ] = None,
+    uplink: Links = None,
+    raw_frames: Annotated[bool, typer.Option(help="Whether processes may open packet sockets.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Prove a ruleset, or without --nft every derived ruleset of a region.
+
+    Ends with 0 PASS, 1 FAIL (with a packet that leaves and its path), 3 NOT_PROVEN (something the model does not decide).
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if nft is None:
+        if segment or host:
+            raise ConfigError("no --nft FILE", rule="--segment and --host say what a ruleset is measured by", fix="name the ruleset")
+        if region is None:
+            raise ConfigError("neither --nft FILE nor --region NAME", rule="a proof has a subject", fix="name a ruleset, or a region")
+        _prove_region(load_region(region), as_json=as_json)
+        return
+    ruleset = _read(nft)
+    if segment:
+        if region or host:
+            raise ConfigError("--segment with --region or --host", rule="one source says where packets may go", fix="drop one")
+        allowed = Allowed(segment="given", networks=tuple(_network(item) for item in segment))
+        result = prove(ruleset, allowed, subject=str(nft), file=nft, uplinks=tuple(uplink or ()), raw_frames=raw_frames)
+    else:
+        found = load_region(region or DEFAULT_REGION)
+        if region is None:
+            progress(f"no --segment: measured by the segments and allowances of region {DEFAULT_REGION}")
+        machine = None
+        if host is not None:
+            try:
+                machine = found.host(host)
+            except KeyError:
+                names = ", ".join(item.name for item in found.hosts)
+                raise ConfigError(f"host '{host}'", rule=f"region {found.name} has {names}", fix="name one of them") from None
+        if machine is not None and not uplink and raw_frames:
+            result = prove_host(found, machine, ruleset)
+        else:
+            allowed = allowed_of(found, machine)
+            result = prove(ruleset, allowed, subject=str(nft), file=nft, uplinks=tuple(uplink or ()), raw_frames=raw_frames)
+    if as_json:
+        print_json(result.document())
+    else:
+        typer.echo(text(result))
+    raise typer.Exit(result.verdict.exit_code)
+
+
+@app.command("packets", epilog="Example: curtilage prove packets --nft /etc/nftables.conf --packets packets.jsonl")
+def packets_command(
+    nft: Annotated[Path, typer.Option("--nft", metavar="FILE", help="An nftables ruleset.")],
+    packets: Annotated[
+        Path,
+        typer.Option(
+            "--packets", metavar="FILE", help="One JSON object a line; `curtilage.proof.packet` documents it; - is standard input."
+        ),
+    ],
+    uplink: Links = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say on stderr by which rule.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
+) -> None:
+    """Decide packets one by one: a line each, `allow`, `deny` or `not_proven`.
+
+    A packet: {"hook": "output|forward|input|egress", "family": "ipv4|ipv6|arp", "protocol": "tcp", "source": "...", "destination": "...",
+    "sport": 40000, "dport": 443, "iif": "...", "oif": "...", "state": "new|established|related|invalid|untracked",
+    "direction": "original|reply", "icmp_type": 8, "icmp_code": 0, "tcp_flags": ["syn"], "fragment": false}. All but the destination have
+    defaults: a new TCP packet that this host sends by its uplink. Ends with 0 when every packet was answered, whatever the answers.
+    """
+    parsed = [_packet(packets, number, line) for number, line in enumerate(_lines(packets), start=1) if line.strip()]
+    model = Model.of(_read(nft), file=nft, uplinks=tuple(uplink or ()))
+    verdicts = []
+    for packet in parsed:
+        verdict, trace, reasons = model.evaluate(packet)
+        verdicts.append({"id": packet.id, "verdict": verdict, "path": [str(step) for step in trace], "reasons": reasons})
+        if explain:
+            progress(f"{verdict}: {'; '.join([*map(str, trace), *reasons]) or 'no base chain is in its way'}")
+    if as_json:
+        print_json({"verdicts": verdicts})
+    else:
+        for item in verdicts:
+            typer.echo(item["verdict"])
+
+
+def _prove_region(region: Region, *, as_json: bool) -> None:
+    proof = prove_region(region)
+    if as_json:
+        print_json(proof.document())
+    else:
+        for result in proof.hosts.values():
+            typer.echo(text(result) if result.verdict is not Verdict.PASS else f"{result.subject}: {result.verdict}")
+        for name in proof.unused_allowances:
+            typer.echo(f"allowance {name}: no host can use it; remove it")
+        typer.echo(f"region {proof.region}: {proof.verdict} in {proof.seconds:.2f} s")
+    raise typer.Exit(proof.verdict.exit_code)
+
+
+def _network(given: str) -> Network:
+    try:
+        return ip_network(given)
+    except ValueError as exc:
+        raise ConfigError(
+            f"--segment {given}: {exc}", rule="a segment is a network without host bits", fix="for example 192.0.2.0/24"
+        ) from exc
+
+
+def _read(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"cannot read it: {exc}", rule="a ruleset is a text file", fix="name one that exists", file=file) from exc
+
+
+def _lines(file: Path) -> list[str]:
+    return _read(file).splitlines()
+
+
+def _packet(file: Path, number: int, line: str) -> Packet:
+    where = f"{file}:{number}"
+    try:
+        return Packet.model_validate(orjson.loads(line))
+    except orjson.JSONDecodeError as exc:
+        raise ConfigError(f"not JSON: {exc}", rule="one JSON object a line", fix="correct the line", file=where) from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"])) or None
+        raise ConfigError(
+            first["msg"], rule="a packet as `curtilage prove packets --help` describes it", fix="correct the line", file=where, key=key
+        ) from exc

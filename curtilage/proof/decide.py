@@ -1,0 +1,297 @@
+"""Decides packets, one by one and all at once.
+
+:func:`evaluate` walks one packet. :func:`prove` asks z3 for a packet that leaves for anywhere that is not allowed, from each place where
+packets start: a process of the host, another namespace or machine whose packets it forwards, and a packet socket that writes frames.
+
+Connections: a packet of an established connection can leave only if some first packet was let through before. A reply to the outside
+therefore needs a first packet from the outside that the input (or forward) hooks accept, and that is what the proof looks for; so an
+``established,related`` rule is harmless exactly where nothing from outside can open a connection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import z3
+
+from curtilage.proof.allowed import Allowed, opening_formula
+from curtilage.proof.fields import CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, ETHERTYPE, L4, UNTRACKED_ICMPV6, WIDTHS
+from curtilage.proof.formula import Algebra, B, Concrete, Formula, Kleene, Symbolic
+from curtilage.proof.kernel import load
+from curtilage.proof.packet import PATHS, Packet
+from curtilage.proof.report import OUT_OF_SCOPE, Finding, ProofResult
+from curtilage.proof.ruleset import Ruleset, read
+from curtilage.proof.walk import Step, Walker
+from curtilage.proof.witness import Witness, describe, minimise
+from curtilage.verdict import Verdict, worst
+
+UNNAMED_UPLINK = "uplink"
+SOURCES = {
+    "output": "a process on this host",
+    "forward": "forwarded for another machine or namespace",
+    "egress": "a frame of a packet socket",
+}
+STARTS = CT_NEW, CT_INVALID, CT_UNTRACKED
+
+
+@dataclass(frozen=True)
+class Way:
+    """What becomes of packets along a list of hooks."""
+
+    accept: Kleene[Any]
+    reject: Kleene[Any]
+    taints: tuple[tuple[Kleene[Any], str], ...]
+
+
+class Model:
+    """A ruleset ready to be asked."""
+
+    def __init__(self, ruleset: Ruleset, *, uplinks: Sequence[str] = ()) -> None:
+        self.ruleset = ruleset
+        named = tuple(uplinks) or self._default_uplinks(ruleset)
+        self.uplinks = named
+        self.interfaces = tuple(sorted({"lo", *ruleset.interfaces, *named}))
+        self._formulas: dict[tuple[int, str], Formula] = {}
+
+    @classmethod
+    def of(cls, text: str, *, file: Any = None, uplinks: Sequence[str] = ()) -> Model:
+        """Load the text in the kernel and read it back."""
+        return cls(read(load(text, file=file)), uplinks=uplinks)
+
+    @staticmethod
+    def _default_uplinks(ruleset: Ruleset) -> tuple[str, ...]:
+        """Links a packet may leave by: those the ruleset names as such, and an unnamed one unless an egress chain names the uplink."""
+        guarded = ruleset.egress_devices
+        found = {name for name in (*ruleset.leaving, *guarded) if name != "lo"}
+        return tuple(sorted(found if guarded else found | {UNNAMED_UPLINK}))
+
+    def way(self, start: str, algebra: Algebra[B], trace: list[Step] | None = None) -> Way:
+        """Walk the hooks from a start."""
+        walker = Walker(self.ruleset, algebra, self.interfaces, trace, formulas=self._formulas)
+        accept, reject, taints = algebra.true, algebra.false, []
+        for hook in PATHS[start]:
+            found = walker.hook(hook, accept)
+            accept, reject = found.accept, algebra.any(reject, found.reject)
+            taints += found.taints
+        return Way(accept, reject, tuple(taints))
+
+    def evaluate(self, packet: Packet) -> tuple[str, list[Step], list[str]]:
+        """``allow``, ``deny`` or ``not_proven`` for one packet, with its path and what was not decided."""
+        uplink = self.uplinks[0] if self.uplinks else UNNAMED_UPLINK
+        return self.decide(packet.hook, packet.values(self.interfaces, uplink))
+
+    def decide(self, start: str, values: dict[str, int]) -> tuple[str, list[Step], list[str]]:
+        """The verdict for a packet given by its fields."""
+        algebra, trace = Concrete(values), list[Step]()
+        way = self.way(start, algebra, trace)
+        doubts = [reason for taint, reason in way.taints if taint.may]
+        if not way.accept.may:
+            return "deny", trace, []
+        if way.accept.must and not doubts:
+            return "allow", trace, []
+        return "not_proven", trace, list(dict.fromkeys([*doubts, *algebra.reasons]))
+
+
+def evaluate(model: Model, packets: Iterable[Packet]) -> list[str]:
+    """One verdict a packet."""
+    return [model.evaluate(packet)[0] for packet in packets]
+
+
+def prove(
+    ruleset: str, allowed: Allowed, *, subject: str = "ruleset", file: Any = None, uplinks: Sequence[str] = (), raw_frames: bool = True
+) -> ProofResult:
+    """Decide whether any packet can leave for anywhere that is not allowed.
+
+    Args:
+        ruleset: the text of an nftables file.
+        allowed: where packets may go.
+        subject: how the report names the ruleset.
+        file: where the text came from.
+        uplinks: the links by which packets leave; default: those the ruleset names.
+        raw_frames: whether processes may write frames through packet sockets.
+
+    Returns:
+        PASS, or findings with a packet and its path each.
+    """
+    started = time.monotonic()
+    model = Model.of(ruleset, file=file, uplinks=uplinks)
+    result = _Proof(model, allowed).run(raw_frames)
+    used = {item.id: _Proof(model, allowed).usable(opening_formula(item)) for item in allowed.openings}
+    rules = sum(len(chain.rules) for chain in model.ruleset.chains.values())
+    assumptions = [
+        f"packets leave by {', '.join(model.uplinks)} or lo, and by no other link",
+        "connections were opened under this ruleset: state from before it was loaded is flushed",
+    ]
+    if not raw_frames:
+        assumptions.append("no process may open a packet socket (CAP_NET_RAW is dropped everywhere)")
+    return ProofResult(
+        subject=subject,
+        verdict=worst([finding.verdict for finding in result] or [Verdict.PASS]),
+        findings=tuple(result),
+        modelled=(
+            f"hooks {', '.join(model.ruleset.hooks) or 'none'}",
+            f"{len(model.ruleset.chains)} chains, {rules} rules, {len(model.ruleset.collections)} named sets and maps",
+            f"starts: {', '.join(what for start, what in SOURCES.items() if raw_frames or start != 'egress')}; IPv4, IPv6, other frames",
+            f"allowed: {', '.join(map(str, allowed.networks)) or 'no network'}",
+        ),
+        assumptions=tuple(assumptions),
+        out_of_scope=OUT_OF_SCOPE,
+        allowances=used,
+        ruleset_digest="sha256:" + hashlib.sha256(ruleset.encode()).hexdigest(),
+        seconds=time.monotonic() - started,
+    )
+
+
+class _Proof:
+    """One search for packets that leave."""
+
+    def __init__(self, model: Model, allowed: Allowed) -> None:
+        self.model, self.allowed = model, allowed
+
+    def run(self, raw_frames: bool) -> list[Finding]:
+        findings: list[Finding] = []
+        for start in ("output", "forward", "egress") if raw_frames else ("output", "forward"):
+            algebra = Symbolic(WIDTHS)
+            way = self.model.way(start, algebra)
+            outside = algebra.inverse(algebra.value(self.allowed.formula())).must
+            for family, condition in self._families(start, algebra):
+                real = [*self._plausible(start, algebra), condition]
+                base = [*real, outside]
+                finding = self._search(start, family, algebra, way, base)
+                if finding is None and start != "egress":
+                    finding = self._search_replies(start, family, algebra, way, base)
+                if finding is None:
+                    finding = self._rewritten(start, family, algebra, way, real)
+                if finding is not None:
+                    findings.append(finding)
+        return findings
+
+    def usable(self, formula: Formula) -> bool:
+        """Whether some packet that the formula describes can leave."""
+        algebra = Symbolic(WIDTHS)
+        way = self.model.way("output", algebra)
+        solver = z3.Solver()
+        solver.add(*self._plausible("output", algebra), algebra.value(formula).must, way.accept.may)
+        return bool(solver.check() == z3.sat)
+
+    def _families(self, start: str, algebra: Symbolic) -> list[tuple[str, Any]]:
+        wire = algebra.variable("wire")
+        found = [("ip4", wire == ETHERTYPE["ip"]), ("ip6", wire == ETHERTYPE["ip6"])]
+        if start == "egress":
+            found.append(("other", z3.And(*(wire != value for value in ETHERTYPE.values()))))
+        return found
+
+    def _plausible(self, start: str, algebra: Symbolic) -> list[Any]:
+        """What holds of every packet that really starts there."""
+        var = algebra.variable
+        links = [self.model.interfaces.index(name) + 1 for name in self.model.uplinks]
+        facts = [
+            z3.Or(*(var("oif") == number for number in links)),
+            z3.Or(*(var("ct.state") == value for value in (CT_INVALID, CT_ESTABLISHED, CT_RELATED, CT_NEW, CT_UNTRACKED))),
+            z3.Implies(
+                z3.And(var("protocol") == ETHERTYPE["ip6"], var("l4proto") == L4["icmpv6"], self._in("icmpv6.type", algebra)),
+                var("ct.state") == CT_UNTRACKED,
+            ),
+            z3.Implies(var("protocol") == ETHERTYPE["ip"], (var("fragment") == 1) == ((var("ip.frag-off") & 0x1FFF) != 0)),
+            # A next header that is not the transport protocol is an extension header.
+            z3.Or(var("ip6.nexthdr") == var("l4proto"), *(var("ip6.nexthdr") == value for value in (0, 43, 44, 50, 51, 60, 135, 139, 140))),
+        ]
+        if start != "egress":
+            facts.append(var("wire") == var("protocol"))
+            facts.append(z3.Or(var("wire") == ETHERTYPE["ip"], var("wire") == ETHERTYPE["ip6"]))
+        # A locally made packet came by no link; a forwarded one by any but lo.
+        facts.append(var("iif") == 0 if start != "forward" else z3.And(var("iif") > 0, var("iif") != self.model.interfaces.index("lo") + 1))
+        return facts
+
+    @staticmethod
+    def _in(name: str, algebra: Symbolic) -> Any:
+        return z3.Or(*(algebra.variable(name) == value for value in UNTRACKED_ICMPV6))
+
+    def _search(self, start: str, family: str, algebra: Symbolic, way: Way, base: list[Any]) -> Finding | None:
+        """A packet that starts something: no earlier packet was needed."""
+        state = algebra.variable("ct.state")
+        first = z3.Or(*(state == value for value in STARTS))
+        return self._ask(start, family, algebra, way, [*base, first], "", way.accept)
+
+    def _search_replies(self, start: str, family: str, algebra: Symbolic, way: Way, base: list[Any]) -> Finding | None:
+        """A reply, or an error about a packet, to someone outside who could send a first packet in."""
+        opening = "forward" if start == "forward" else "input"
+        before = Symbolic(WIDTHS, suffix="@before")
+        came = self.model.way(opening, before)
+        mine, theirs = algebra.variable, before.variable
+        earlier = [
+            *(fact for fact in self._plausible("forward", before)),
+            theirs("ct.state") == CT_NEW,
+            theirs("wire") == mine("wire"),
+            theirs("ip.saddr") == mine("ip.daddr"),
+            theirs("ip6.saddr") == mine("ip6.daddr"),
+        ]
+        if opening == "input":
+            earlier[0] = theirs("oif") == 0
+        same = [
+            theirs("ip.daddr") == mine("ip.saddr"),
+            theirs("ip6.daddr") == mine("ip6.saddr"),
+            theirs("l4proto") == mine("l4proto"),
+            theirs("sport") == mine("dport"),
+            theirs("dport") == mine("sport"),
+        ]
+        reply = [mine("ct.state") == CT_ESTABLISHED, mine("ct.direction") == 1]
+        finding = self._ask(start, family, algebra, way, [*base, *earlier, *same, *reply], "reply", algebra.both(way.accept, came.accept))
+        if finding is None:
+            noticed = algebra.any(came.accept, came.reject)
+            related = [mine("ct.state") == CT_RELATED]
+            finding = self._ask(start, family, algebra, way, [*base, *earlier, *related], "related", algebra.both(way.accept, noticed))
+        return finding
+
+    def _ask(self, start: str, family: str, algebra: Symbolic, way: Way, base: list[Any], what: str, leaves: Kleene[Any]) -> Finding | None:
+        name = f"nft-{_short(start)}-{family}{'-' + what if what else ''}"
+        tainted = z3.Or(*(taint.may for taint, _ in way.taints)) if way.taints else z3.BoolVal(False)
+        certain = self._witness(algebra, [*base, leaves.must, z3.Not(tainted)])
+        if certain is not None:
+            return self._finding(name, start, certain, Verdict.FAIL, what)
+        doubtful = self._witness(algebra, [*base, leaves.may])
+        if doubtful is not None:
+            return self._finding(name, start, doubtful, Verdict.NOT_PROVEN, what)
+        return None
+
+    def _rewritten(self, start: str, family: str, algebra: Symbolic, way: Way, base: list[Any]) -> Finding | None:
+        """A packet, wherever it is for, that a rule may send elsewhere."""
+        if not way.taints:
+            return None
+        witness = self._witness(algebra, [*base, z3.Or(*(taint.may for taint, _ in way.taints))])
+        name = f"nft-{_short(start)}-{family}-rewritten"
+        return None if witness is None else self._finding(name, start, witness, Verdict.NOT_PROVEN, "")
+
+    def _witness(self, algebra: Symbolic, constraints: list[Any]) -> Witness | None:
+        solver = z3.Solver()
+        solver.set("timeout", 20_000)
+        solver.add(*constraints)
+        answer = solver.check()
+        if answer == z3.unsat:
+            return None
+        return minimise(solver, algebra, self.allowed, self.model) if answer == z3.sat else Witness({}, solved=False)
+
+    def _finding(self, name: str, start: str, witness: Witness, verdict: Verdict, what: str) -> Finding:
+        if not witness.solved:
+            return Finding(name, self.allowed.segment, Verdict.NOT_PROVEN, "the solver did not decide within its time")
+        _, trace, reasons = self.model.decide(start, witness.values)
+        links = [self.model.interfaces[witness.values["oif"] - 1]] if 0 < witness.values.get("oif", 0) <= len(self.model.interfaces) else []
+        path = [SOURCES[start], *map(str, trace), *(f"link {link}" for link in links)]
+        if not trace:
+            path.insert(1, "no base chain is in its way")
+        said = {"": "", "reply": " as a reply to a connection opened from there", "related": " as a message about a packet from there"}[
+            what
+        ]
+        if verdict is Verdict.FAIL:
+            reason = f"{SOURCES[start]} reaches a destination outside the segment and its allowances{said}"
+        else:
+            reason = f"not decided: {'; '.join(reasons) or 'a rule the model cannot follow'}"
+        return Finding(name, self.allowed.segment, verdict, reason, describe(witness.values), tuple(path))
+
+
+def _short(start: str) -> str:
+    return "raw" if start == "egress" else start

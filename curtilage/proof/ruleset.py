@@ -1,0 +1,219 @@
+"""A ruleset as the model sees it, read from the kernel's own JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from curtilage.errors import ConfigError
+from curtilage.proof.kernel import Loaded
+
+Key = tuple[str, str]
+"""Family and table."""
+
+MODELLED_FAMILIES = ("inet", "ip", "ip6", "netdev", "arp", "bridge")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its statements as the kernel lists them."""
+
+    handle: int
+    text: str
+    statements: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain; ``hook`` is None for one that is only jumped to."""
+
+    family: str
+    table: str
+    name: str
+    kind: str | None
+    hook: str | None
+    priority: int
+    policy: str
+    devices: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def title(self) -> str:
+        """How reports name it."""
+        return f"{self.family} {self.table} {self.name}"
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A named set or map. One that can change by itself, by packets or by time, has no contents the model could trust."""
+
+    name: str
+    types: tuple[str, ...]
+    elements: tuple[Any, ...]
+    changes: bool
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """Everything the model reads, in the order in which hooks run it."""
+
+    chains: Mapping[tuple[str, str, str], Chain]
+    collections: Mapping[tuple[str, str, str], Collection]
+    interfaces: tuple[str, ...]
+    leaving: tuple[str, ...]
+    sets_mark: bool
+
+    def base_chains(self, hook: str) -> list[Chain]:
+        """Base chains of a hook by priority."""
+        return sorted((chain for chain in self.chains.values() if chain.hook == hook), key=lambda chain: chain.priority)
+
+    @property
+    def egress_devices(self) -> tuple[str, ...]:
+        """Links with a netdev egress chain."""
+        return tuple(sorted({device for chain in self.base_chains("egress") for device in chain.devices}))
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """What is registered, as ``family hook``; for the report."""
+        return tuple(sorted({f"{chain.family} {chain.hook}" for chain in self.chains.values() if chain.hook}))
+
+
+def read(loaded: Loaded) -> Ruleset:
+    """Read what the kernel listed."""
+    texts, devices = _listing(loaded.listing)
+    rules: dict[tuple[str, str, str], list[Rule]] = {}
+    sets_mark, updated = False, set()
+    for document in _kind(loaded, "rule"):
+        place = (document["family"], document["table"], document["chain"])
+        statements = tuple(document.get("expr", ()))
+        sets_mark |= any("mark" in str(item.get("mangle", {}).get("key", "")) for item in statements if isinstance(item, dict))
+        updated |= {(*place[:2], name) for name in _updates(statements)}
+        text = texts.get((*place, document["handle"]), "")
+        rules.setdefault(place, []).append(Rule(document["handle"], text, statements))
+    chains: dict[tuple[str, str, str], Chain] = {}
+    for document in _kind(loaded, "chain"):
+        place = (document["family"], document["table"], document["name"])
+        if document["family"] not in MODELLED_FAMILIES:
+            raise ConfigError(
+                f"table family '{document['family']}'", rule=f"the model knows {', '.join(MODELLED_FAMILIES)}", fix="report it"
+            )
+        declared = document.get("dev", ())
+        chains[place] = Chain(
+            family=document["family"],
+            table=document["table"],
+            name=document["name"],
+            kind=document.get("type"),
+            hook=document.get("hook"),
+            priority=int(document.get("prio", 0)),
+            policy=document.get("policy", "accept"),
+            devices=tuple([declared] if isinstance(declared, str) else declared) or devices.get(place, ()),
+            rules=tuple(rules.get(place, ())),
+        )
+    collections: dict[tuple[str, str, str], Collection] = {}
+    for kind in ("set", "map"):
+        for document in _kind(loaded, kind):
+            place = (document["family"], document["table"], document["name"])
+            types = document["type"]
+            changes = (
+                place in updated
+                or "dynamic" in document.get("flags", ())
+                or "timeout" in document.get("flags", ())
+                or "timeout" in document
+            )
+            collections[place] = Collection(
+                document["name"], tuple([types] if isinstance(types, str) else types), tuple(document.get("elem", ())), changes
+            )
+    return Ruleset(chains, collections, *_interfaces(loaded, chains.values()), sets_mark)
+
+
+def _kind(loaded: Loaded, kind: str) -> Iterable[dict[str, Any]]:
+    return (item[kind] for item in loaded.objects if kind in item)
+
+
+def _updates(statements: Iterable[Any]) -> Iterable[str]:
+    for statement in statements:
+        for kind in ("set", "map"):
+            if isinstance(statement, dict) and isinstance(statement.get(kind), dict) and isinstance(statement[kind].get(kind), str):
+                yield statement[kind][kind].removeprefix("@")
+
+
+_TABLE = re.compile(r"^table (\S+) (\S+) \{")
+_CHAIN = re.compile(r"^\tchain (\S+) \{")
+_RULE = re.compile(r"^\t\t(.*) # handle (\d+)$")
+_LINK = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,14}$")
+_LINK_KEY = re.compile(r"'[io]if(name)?'")
+_DEVICE = re.compile(r"\bdevices? (?:= )?(\{[^}]*\}|\S+)")
+
+
+def _listing(text: str) -> tuple[dict[tuple[str, str, str, int], str], dict[tuple[str, str, str], tuple[str, ...]]]:
+    """Rule texts by handle, and the devices of base chains, which this JSON leaves out."""
+    texts: dict[tuple[str, str, str, int], str] = {}
+    devices: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    table, chain, pending = ("", ""), "", ""
+    for line in text.splitlines():
+        if found := _TABLE.match(line):
+            table = (found[1], found[2])
+        elif found := _CHAIN.match(line):
+            chain, pending = found[1], ""
+        elif chain and line.strip().startswith("type ") and " hook " in line:
+            if named := _DEVICE.search(line):
+                devices[*table, chain] = tuple(re.findall(r"[^\s\",{}]+", named[1]))
+        elif line == "\t}":
+            chain = ""
+        elif chain:
+            # A long anonymous set is broken over lines; the handle stands on the last.
+            pending = f"{pending} {line.strip()}".strip()
+            if found := _RULE.match(f"\t\t{pending}"):
+                texts[*table, chain, int(found[2])] = found[1]
+                pending = ""
+    return texts, devices
+
+
+def _interfaces(loaded: Loaded, chains: Iterable[Chain]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Every interface name the ruleset knows, and those it knows as a way out; a wildcard stands for one name that it matches."""
+    known = {device for chain in chains for device in chain.devices}
+    leaving: set[str] = set()
+    for item in loaded.objects:
+        for expression in _expressions(item.get("rule", {}).get("expr", [])):
+            for left, right in (("left", "right"), ("key", "data")):
+                direction = _LINK_KEY.search(str(expression.get(left, "")))
+                if direction:
+                    names = set(_keys(expression.get(right)))
+                    known |= names
+                    leaving |= names if "oif" in str(expression[left]) else set()
+        for kind in ("set", "map"):
+            if "ifname" in str(item.get(kind, {}).get("type")):
+                names = set(_keys({"set": item[kind].get("elem", [])}))
+                known |= names
+                leaving |= names
+    return _links(known), _links(leaving)
+
+
+def _links(names: Iterable[str]) -> tuple[str, ...]:
+    plain = {f"{name[:-1]}0" if name.endswith("*") else name for name in names}
+    return tuple(sorted(name for name in plain if _LINK.match(name)))
+
+
+def _expressions(statements: Iterable[Any]) -> Iterable[dict[str, Any]]:
+    """The bodies of match and vmap statements."""
+    for statement in statements:
+        if isinstance(statement, dict):
+            for kind in ("match", "vmap"):
+                if isinstance(statement.get(kind), dict):
+                    yield statement[kind]
+
+
+def _keys(value: Any) -> Iterable[str]:
+    """Strings among the values or keys of a right-hand side, at any depth of ranges and concatenations; never a map's verdicts."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _keys(item)
+    elif isinstance(value, dict):
+        for kind in ("concat", "range", "elem", "val"):
+            yield from _keys(value.get(kind))
+        for item in value.get("set", []) if isinstance(value.get("set"), list) else [value.get("set")]:
+            yield from _keys(item[0] if isinstance(item, list) else item)
