@@ -402,7 +402,13 @@ class _Reader:
             for name in names:
                 file = Path(folder, name)
                 path = str(file.relative_to(self.directory))
-                if path in ("checkpoint", "open.json") or path.startswith("wal/") or (self.live and path.endswith(".tmp")):
+                # What a crash leaves half-written beside its final name is no part of the ledger; the next opening removes it.
+                path = path.removesuffix(".tmp")
+                if (
+                    path in ("checkpoint", "open.json")
+                    or path.startswith("wal/")
+                    or (path != str(file.relative_to(self.directory)) and _TILE.fullmatch(path))
+                ):
                     continue
                 if path == "lock":
                     if file.stat().st_size:

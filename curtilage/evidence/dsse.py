@@ -38,14 +38,21 @@ def seal(payload_type: str, payload: bytes, signer: Signer) -> bytes:
     )
 
 
+def _decode(text: str) -> bytes:
+    """Base64 in its one canonical form: the spare bits of a last character would otherwise be bytes that may change unnoticed."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise EnvelopeError("base64 that is not canonical")
+    return data
+
+
 def unseal(envelope: Any, payload_type: str, key: VerifierKey) -> bytes:
     """The payload of a parsed envelope, if it has this type and one signature, by this key."""
     try:
         if set(envelope) != {"payload", "payloadType", "signatures"} or envelope["payloadType"] != payload_type:
             raise EnvelopeError(f"not an envelope of {payload_type}")
         (signature,) = envelope["signatures"]
-        payload = base64.b64decode(envelope["payload"], validate=True)
-        raw = base64.b64decode(signature["sig"], validate=True)
+        payload, raw = _decode(envelope["payload"]), _decode(signature["sig"])
     except (TypeError, KeyError, binascii.Error, ValueError) as error:
         raise EnvelopeError(str(error) or "not an envelope") from error
     if signature.get("keyid") != key.fingerprint:

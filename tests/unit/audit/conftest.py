@@ -34,7 +34,9 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         async def run() -> None:
             ledger = Ledger.open(folder, SIGNER, checkpoint_seconds=3600, checkpoint_records=10**9)
             for number in range(calls):
-                index = await ledger.intent({"call": f"{folder.name}-{ledger.size}", "matter": f"M-{number % 3}", "identity": "svc:crm", "model": "m"})
+                index = await ledger.intent(
+                    {"call": f"{folder.name}-{ledger.size}", "matter": f"M-{number % 3}", "identity": "svc:crm", "model": "m"}
+                )
                 await ledger.outcome(index, {"result": "ok", "removed": {"iban": number % 2}})
                 if number % every == every - 1:
                     await asyncio.to_thread(ledger.checkpoint)

@@ -130,7 +130,9 @@ async def test_a_cancelled_caller_leaves_no_open_intent(tmp_path: Path, signer: 
     assert verify(tmp_path / "l", str(signer.verifier)).verdict is Verdict.PASS
 
 
-async def test_a_full_disk_refuses_new_calls_keeps_outcomes_and_recovers(tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_refuses_new_calls_keeps_outcomes_and_recovers(
+    tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = quiet(tmp_path / "l", signer)
     before = await ledger.intent({"call": "before"})
     real, full = os.pwrite, True
@@ -163,7 +165,9 @@ async def test_a_full_disk_refuses_new_calls_keeps_outcomes_and_recovers(tmp_pat
     assert verify(tmp_path / "l", str(signer.verifier)).verdict is Verdict.PASS
 
 
-async def test_a_failed_sync_moves_the_records_to_tiles_and_a_new_segment(tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_sync_moves_the_records_to_tiles_and_a_new_segment(
+    tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = quiet(tmp_path / "l", signer)
     await ledger.event({"event": "one"})
     real = os.fdatasync
@@ -186,7 +190,9 @@ async def test_a_failed_sync_moves_the_records_to_tiles_and_a_new_segment(tmp_pa
 
 
 @pytest.mark.parametrize("step", ["tiles", "open.json", "checkpoint"])
-async def test_a_checkpoint_that_fails_anywhere_is_repeated_whole(step: str, tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_checkpoint_that_fails_anywhere_is_repeated_whole(
+    step: str, tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = quiet(tmp_path / "l", signer)
     for number in range(300):
         await ledger.event({"event": f"e{number}"})
@@ -210,7 +216,9 @@ async def test_a_checkpoint_that_fails_anywhere_is_repeated_whole(step: str, tmp
     assert verify(tmp_path / "l", str(signer.verifier)).problems == []
 
 
-async def test_a_clock_that_jumps_back_is_recorded_and_order_stays_by_index(tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_clock_that_jumps_back_is_recorded_and_order_stays_by_index(
+    tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 1_900_000_000_000_000_000
     monkeypatch.setattr(records.time, "time_ns", lambda: now)
     ledger = quiet(tmp_path / "l", signer)
@@ -270,6 +278,17 @@ def test_commitments_bind_matter_call_field_and_content() -> None:
     key = b"k" * 32
     base = commitment(key, "c", "prompt", b"text")
     assert base == commitment(key, "c", "prompt", b"text")
-    assert len({base, commitment(b"j" * 32, "c", "prompt", b"text"), commitment(key, "d", "prompt", b"text"), commitment(key, "c", "answer", b"text"), commitment(key, "c", "prompt", b"texT")}) == 5
+    assert (
+        len(
+            {
+                base,
+                commitment(b"j" * 32, "c", "prompt", b"text"),
+                commitment(key, "d", "prompt", b"text"),
+                commitment(key, "c", "answer", b"text"),
+                commitment(key, "c", "prompt", b"texT"),
+            }
+        )
+        == 5
+    )
     with pytest.raises(ValueError, match="16 bytes"):
         commitment(b"short", "c", "prompt", b"text")

@@ -78,7 +78,11 @@ def test_a_good_ledger_passes_with_and_without_an_exported_checkpoint(write: Wri
 def test_the_verifier_shares_no_code_with_the_writer() -> None:
     tree = ast.parse(Path(curtilage.audit.verify.__file__).read_text())
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
-    assert {module for module in modules if module.startswith("curtilage")} <= {"curtilage.errors", "curtilage.verdict", "curtilage.audit.verify_files"}
+    assert {module for module in modules if module.startswith("curtilage")} <= {
+        "curtilage.errors",
+        "curtilage.verdict",
+        "curtilage.audit.verify_files",
+    }
 
 
 @pytest.mark.parametrize("state", ["closed", "running"])
@@ -122,7 +126,9 @@ def test_every_removed_cut_or_added_file_is_noticed(write: Write, signer: Signer
         assert verify(directory, key).verdict is Verdict.PASS
 
 
-def test_removed_reordered_replaced_and_truncated_records_fail_against_an_exported_checkpoint_even_when_resigned(write: Write, signer: Signer) -> None:
+def test_removed_reordered_replaced_and_truncated_records_fail_against_an_exported_checkpoint_even_when_resigned(
+    write: Write, signer: Signer
+) -> None:
     directory = write(10)
     exported, key = (directory / "checkpoint").read_bytes(), str(signer.verifier)
     entries = decode_bundle((directory / tile_path("entries", 0, 20)).read_bytes())
@@ -147,7 +153,9 @@ def test_removed_reordered_replaced_and_truncated_records_fail_against_an_export
 
 def test_pairing_is_checked(signer: Signer, tmp_path: Path) -> None:
     def record(index: int, kind: str, **more: object) -> bytes:
-        return orjson.dumps({"data": {}, "index": index, "kind": kind, "time": "2030-01-01T00:00:00.000000Z", "v": 1, **more}, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(
+            {"data": {}, "index": index, "kind": kind, "time": "2030-01-01T00:00:00.000000Z", "v": 1, **more}, option=orjson.OPT_SORT_KEYS
+        )
 
     good = [record(0, "intent", call="a"), record(1, "outcome", call="a", intent=0)]
     cases = {
