@@ -34,8 +34,8 @@ def reach(region: Region) -> Reach:
     if region.lab:
         from lab.lab import Lab  # the lab is a checkout's, not a wheel's
 
-        lab = Lab()
-        return Reach(prefix=lab.ops_argv([]), ssh_config=lab.ssh_config_path, canary=lab.canary_dir)
+        lab = Lab(region)
+        return Reach(prefix=lab.ops_argv([]), ssh_config=lab.ssh_config_path, canary=lab.canaries.directory)
     named = os.environ.get("CURTILAGE_SSH_CONFIG")
     if not named or not Path(named).is_file():
         raise ConfigError(

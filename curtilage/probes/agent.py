@@ -2,7 +2,7 @@
 
 Takes one JSON document as its argument: ``{"source", "probes": [...], "controls": [[kind, family], ...]}``, where ``source`` is
 this very text (a nested guest runs it again); prints one JSON document:
-``{"results": {id: {"signature", "detail", "sport", "seconds", "counters": {name: delta}}}, "controls": {kind: bool}}``.
+``{"results": {id: {"signature", "detail", "seconds", "counters": {name: delta}}}, "controls": {kind: bool}}``.
 
 Every probe carries a UUID in its payload, so that a canary that hears it can say which probe it was. Probes run one after the
 other, with the firewall's named counters read before and after each: the difference is the attribution.
@@ -23,6 +23,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 TIMEOUT_SECONDS = 0.6
 UPLINK = "host0"
@@ -54,15 +55,13 @@ def tcp(probe):
     """Connect and, if that works, hand over the UUID: an open path is proven at the far end."""
     with socket.socket(family(probe), socket.SOCK_STREAM) as sock:
         sock.settimeout(TIMEOUT_SECONDS)
-        sock.bind(("::" if probe["family"] == 6 else "0.0.0.0", 0))
-        sport = sock.getsockname()[1]
         try:
             sock.connect((probe["target"], probe["port"]))
         except OSError as error:
-            return signature_of(error), {"sport": sport}
+            return signature_of(error), {}
         with contextlib.suppress(OSError):
             sock.sendall(probe["uuid"].encode())
-        return "connected", {"sport": sport}
+        return "connected", {}
 
 
 def udp(probe, payload=None):
@@ -70,11 +69,10 @@ def udp(probe, payload=None):
         sock.settimeout(TIMEOUT_SECONDS)
         try:
             sock.sendto(payload or probe["uuid"].encode(), (probe["target"], probe["port"]))
-            sport = sock.getsockname()[1]
-            data, _ = sock.recvfrom(2048)
+            data = sock.recv(2048)
         except OSError as error:
             return ("sent" if isinstance(error, TimeoutError) else signature_of(error)), {}
-        return "answered", {"sport": sport, "data": data.hex()}
+        return "answered", {"data": data.hex()}
 
 
 def checksum(data):
@@ -201,33 +199,36 @@ def run(*argv):
     subprocess.run(argv, check=True, capture_output=True)
 
 
+FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
+
+
+def set_forwarding(values):
+    """Write the host's forwarding switches through a /proc of our own: a container's own one is often read-only, which stops no root."""
+    writes = " && ".join(f"echo {value} > /proc/sys/{name}" for name, value in zip(FORWARDING, values))
+    run("unshare", "--mount", "sh", "-c", f"mount -t proc proc /proc && {writes}")
+
+
 @contextlib.contextmanager
 def nested_namespace():
     """A container-like guest on this host whose traffic the host would forward: the `output` hook never sees it."""
-    forwarding = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"]
-    before = {path: open(path).read() for path in forwarding}
+    before = [Path("/proc/sys", name).read_text().strip() for name in FORWARDING]
     subprocess.run(["ip", "netns", "del", NESTED], capture_output=True)
     try:
         run("ip", "netns", "add", NESTED)
         run("ip", "link", "add", "ct-out", "type", "veth", "peer", "name", "ct-in", "netns", NESTED)
-        for argv in (["ip"], ["ip", "-n", NESTED]):
-            inside = len(argv) > 1
-            link, v4, v6 = (
-                ("ct-in", "203.0.113.130/30", "2001:db8:e::2/64") if inside else ("ct-out", "203.0.113.129/30", "2001:db8:e::1/64")
-            )
-            run(*argv, "addr", "add", v4, "dev", link)
-            run(*argv, "-6", "addr", "add", v6, "dev", link, "nodad")
+        inside = (["ip", "-n", NESTED], "ct-in", "203.0.113.130/30", "2001:db8:e::2/64")
+        outside = (["ip"], "ct-out", "203.0.113.129/30", "2001:db8:e::1/64")
+        for argv, link, ipv4, ipv6 in (inside, outside):
+            run(*argv, "addr", "add", ipv4, "dev", link)
+            run(*argv, "-6", "addr", "add", ipv6, "dev", link, "nodad")
             run(*argv, "link", "set", link, "up")
         run("ip", "-n", NESTED, "route", "add", "default", "via", "203.0.113.129")
         run("ip", "-n", NESTED, "-6", "route", "add", "default", "via", "2001:db8:e::1")
-        for path in forwarding:
-            with open(path, "w") as stream:
-                stream.write("1")
+        set_forwarding(["1", "1"])
         yield
     finally:
-        for path, value in before.items():
-            with contextlib.suppress(OSError), open(path, "w") as stream:
-                stream.write(value)
+        with contextlib.suppress(subprocess.CalledProcessError):
+            set_forwarding(before)
         subprocess.run(["ip", "netns", "del", NESTED], capture_output=True)
         subprocess.run(["ip", "link", "del", "ct-out"], capture_output=True)
 
@@ -300,25 +301,32 @@ def loopback(kind, version):
 
 
 def attack(plan):
-    results = {}
-    forwards = any(probe["kind"] == "forward" for probe in plan["probes"])
-    with nested_namespace() if forwards else contextlib.nullcontext():
-        for probe in plan["probes"]:
-            before, started = ({} if plan.get("nested") else counters()), time.monotonic()
-            try:
-                signature, detail = KINDS[probe["kind"]](probe)
-            except (OSError, subprocess.SubprocessError, ValueError, KeyError, StopIteration) as error:
-                signature, detail = f"error:{type(error).__name__}", {"message": str(error)[:200]}
-            seconds = round(time.monotonic() - started, 3)
-            after = {} if plan.get("nested") else counters()
-            delta = {name: value - before[name] for name, value in after.items() if name in before and value != before[name]}
-            results[probe["id"]] = {
-                "signature": signature,
-                "detail": {key: value for key, value in detail.items() if key != "data"},
-                "seconds": seconds,
-                "counters": delta,
-            }
+    """Every probe in order; the nested ones last, inside one guest. A guest that cannot be made is an error of those probes alone."""
+    outright = [probe for probe in plan["probes"] if probe["kind"] != "forward"]
+    nested = [probe for probe in plan["probes"] if probe["kind"] == "forward"]
+    count = (lambda: {}) if plan.get("nested") else counters
+    results = {probe["id"]: one(probe, count) for probe in outright}
+    if nested:
+        try:
+            with nested_namespace():
+                results |= {probe["id"]: one(probe, count) for probe in nested}
+        except (OSError, subprocess.SubprocessError) as error:
+            message = getattr(error, "stderr", None) or str(error)
+            failed = {"signature": "error:guest", "detail": {"message": str(message)[-300:]}, "seconds": 0, "counters": {}}
+            results |= {probe["id"]: failed for probe in nested}
     return results
+
+
+def one(probe, count):
+    before, started = count(), time.monotonic()
+    try:
+        signature, detail = KINDS[probe["kind"]](probe)
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, StopIteration) as error:
+        signature, detail = f"error:{type(error).__name__}", {"message": str(error)[:200]}
+    seconds, after = round(time.monotonic() - started, 3), count()
+    delta = {name: value - before[name] for name, value in after.items() if name in before and value != before[name]}
+    shown = {key: value for key, value in detail.items() if key != "data"}
+    return {"signature": signature, "detail": shown, "seconds": seconds, "counters": delta}
 
 
 def controls(wanted):

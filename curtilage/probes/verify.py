@@ -51,10 +51,11 @@ def verify_region(*, region: str, prefix: list[str], ssh_config: Path, canary: P
     for stale in (cells_file, junit, report):
         stale.unlink(missing_ok=True)
     suite = Path(str(files("curtilage.probes").joinpath("suite")))
+    outer = Path("/proc/self/ns/net").stat().st_ino
     argv = [
-        *prefix, sys.executable, "-m", "pytest", "-q", "--tb=line", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(suite),
+        *prefix, sys.executable, "-m", "pytest", "-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(suite),
         "-c", str(suite / "pytest.ini"), f"--region={region}", f"--ssh-config={ssh_config}", f"--canary={canary}",
-        f"--results={cells_file}", f"--host-report={report}", f"--junitxml={junit}", str(suite),
+        f"--results={cells_file}", f"--outer-namespace={outer if prefix else 0}", f"--host-report={report}", f"--junitxml={junit}", str(suite),
     ]  # fmt: skip
     done = subprocess.run(argv, stdout=sys.stderr, stderr=sys.stderr, check=False)
     if done.returncode not in (0, 1) or not cells_file.exists() or not report.exists():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,21 @@ from curtilage.probes.runner import CellResult, Run
 from curtilage.region import Region, load_region
 
 
+def namespace_inode() -> int:
+    """Which network namespace this process is in."""
+    return Path("/proc/self/ns/net").stat().st_ino
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--region", required=True, help="name of the region under attack")
-    parser.addoption("--ssh-config", required=True, help="ssh configuration that reaches the hosts from here")
     parser.addoption("--canary", required=True, help="directory of the canaries' records")
     parser.addoption("--results", required=True, help="where to write the judged cells as JSON")
+    parser.addoption("--outer-namespace", type=int, default=0, help="network namespace that must not be attacked from")
     parser.addoption("--host-report", required=True, help="where to write the host tests' outcomes as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino:
+    if config.getoption("--outer-namespace") == namespace_inode():
         raise pytest.UsageError("refusing to attack from the root network namespace; run `curtilage verify REGION`")
     config.pluginmanager.register(_HostReport(Path(config.getoption("--host-report"))))
 
