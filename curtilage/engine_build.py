@@ -75,7 +75,7 @@ def go_version() -> tuple[int, ...] | None:
 
 def _answer(command: list[str]) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - fixed commands
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
@@ -179,8 +179,8 @@ def _build(store: Path) -> Path:
 def _go(arguments: list[str], module: Path, log: Path, name: str, started: float) -> None:
     """Run ``go`` in a module directory, say every few seconds that it lives, and raise with the log's end when it fails."""
     with log.open("a") as handle:
-        process = subprocess.Popen(  # noqa: S603 - fixed command
-            ["go", *arguments],  # noqa: S607 - the user's own toolchain
+        process = subprocess.Popen(
+            ["go", *arguments],
             cwd=module,
             env=_go_environment(os.environ),
             stdout=handle,
@@ -215,8 +215,8 @@ def _go_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _module_directory(module: Path, log: Path) -> Path:
     """Where Go keeps the SDK module's files, checked against go.sum when it was fetched."""
-    done = subprocess.run(  # noqa: S603 - fixed command
-        ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", SDK_MODULE],  # noqa: S607 - the user's own toolchain
+    done = subprocess.run(
+        ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", SDK_MODULE],
         cwd=module,
         env=_go_environment(os.environ),
         capture_output=True,
