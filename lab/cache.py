@@ -41,7 +41,7 @@ def _only_builder(kind: Path) -> Iterator[None]:
 def remove_tree(path: Path) -> None:
     """Remove a directory tree of ours; refuses to descend into a mount, because a bind mount's far end is not ours."""
     real = os.path.realpath(path)
-    with open("/proc/self/mountinfo", encoding="utf-8") as table:
+    with Path("/proc/self/mountinfo").open(encoding="utf-8") as table:
         for line in table:
             point = line.split()[4].encode().decode("unicode_escape")
             if point == real or point.startswith(real + "/"):
@@ -67,5 +67,5 @@ def ensure(kind: str, digest: str, build: Callable[[Path], None], say: Progress 
         temporary = parent / f".building-{digest}"
         temporary.mkdir()
         build(temporary)
-        os.rename(temporary, final)
+        temporary.rename(final)
     return final

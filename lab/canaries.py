@@ -58,7 +58,7 @@ class Canaries:
         return self._processes.spawn(argv, what=f"canary {where}", log=here / f"{where}.log", env={"PYTHONPATH": str(CHECKOUT)})
 
     def _certificate(self) -> Path:
-        """A self-signed certificate for every name: a client that does not verify completes its handshake, one that does sends its hello."""
+        """A self-signed certificate: a client that does not verify completes its handshake, one that does has sent its hello."""
         path = self.directory / "certificate.pem"
         run(
             [

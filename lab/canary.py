@@ -1,8 +1,8 @@
 """The internet of the lab: a process that answers whatever reaches it and writes down everything it saw.
 
-Standard library only, two roles: ``internet`` listens (TCP with TLS where the client speaks it, UDP, DNS) and copies every frame of its link;
-``bridge`` copies every frame of the segment's bridge, whatever its type, so that a frame that leaves a host is seen even when the router has
-no use for it. A record is one JSON line, flushed at once::
+Standard library only, two roles: ``internet`` listens (TCP with TLS where the client speaks it, UDP, DNS) and copies every frame of its
+link; ``bridge`` copies every frame of the segment's bridge, whatever its type, so that a frame that leaves a host is seen even when the
+router has no use for it. A record is one JSON line, flushed at once::
 
     {"time", "where", "family", "protocol", "source", "destination", "port", "uuids", "size"}
 
@@ -77,7 +77,8 @@ def outside(networks: list[str]) -> Callable[[Seen], bool]:
         if seen.uuids:
             return True
         if seen.family in ("ip4", "ip6"):
-            return not seen.housekeeping and not any(seen.address in network for network in ground if network.version == int(seen.family[-1]))
+            address = seen.address
+            return not seen.housekeeping and not any(address.version == network.version and address in network for network in ground)
         return seen.protocol != "arp"
 
     return keep
@@ -198,7 +199,7 @@ def _or_die(task: Callable[[], None]) -> None:
     """A canary with one deaf ear is worse than none: any failure ends the process, which probes report as INVALID."""
     try:
         task()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - nothing is swallowed: the process ends
         sys.stderr.write(f"canary: {error!r}\n")
         sys.stderr.flush()
         os._exit(1)

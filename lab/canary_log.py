@@ -1,7 +1,7 @@
 """Read what the canaries received.
 
-A probe marks its packet with a UUID, sends it, and asks here whether it arrived. Not every packet can carry a mark (a TCP handshake cannot),
-so `since` gives everything received after a moment, to be matched by source, destination and port.
+A probe marks its packet with a UUID, sends it, and asks here whether it arrived. Not every packet can carry a mark (a TCP handshake
+cannot), so `since` gives everything received after a moment, to be matched by source, destination and port.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ def since(moment: float, *, where: str | None = None, **fields: Any) -> list[dic
     Example: ``since(before, where="internet", source="192.0.2.11", destination="203.0.113.9", port=443)``
     """
     return [
-        record
-        for record in records(where)
-        if record["time"] >= moment and all(record.get(name) == value for name, value in fields.items())
+        record for record in records(where) if record["time"] >= moment and all(record.get(name) == value for name, value in fields.items())
     ]
 
 

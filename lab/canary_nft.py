@@ -12,7 +12,7 @@ TCP_PORT, UDP_PORT, DNS_PORT, NTP_PORT = 10000, 10001, 10053, 10123
 
 
 def ruleset() -> str:
-    """nftables text for the internet namespace."""
+    """The nftables text for the internet namespace."""
     return f"""\
 table inet canary {{
     chain prerouting {{

@@ -1,8 +1,9 @@
 """A control group of its own for each host.
 
-systemd keeps one group per service. Started side by side from the same group, the hosts' systemds would share them, and a stop of one host's
-``ssh.service`` would wait for every other host's. nspawn makes its ``payload`` group inside the group it is started in, so each supervisor
-enters its host's group first, in each hierarchy a systemd uses (the unified one, and ``name=systemd`` where the machine still has version 1).
+systemd keeps one group per service. Started side by side from the same group, the hosts' systemds would share them, and a stop of one
+host's ``ssh.service`` would wait for every other host's. nspawn makes its ``payload`` group inside the group it is started in, so each
+supervisor enters its host's group first, in each hierarchy a systemd uses (the unified one, and ``name=systemd`` where the machine still
+has version 1).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ NAME = "curtilage"
 def hierarchies() -> list[Path]:
     """Where the hierarchies that a systemd uses are mounted."""
     found = []
-    with open("/proc/self/mounts", encoding="utf-8") as table:
+    with Path("/proc/self/mounts").open(encoding="utf-8") as table:
         for line in table:
             _, point, kind, options = line.split()[:4]
             if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
@@ -40,4 +41,4 @@ def remove() -> None:
     for top in existing():
         for path, _, _ in os.walk(top, topdown=False):
             with contextlib.suppress(OSError):
-                os.rmdir(path)
+                Path(path).rmdir()

@@ -10,7 +10,6 @@ and its log are out of reach.
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from pathlib import Path
@@ -22,7 +21,7 @@ from lab.network_names import PREFIX
 
 DROPPED = ("CAP_AUDIT_CONTROL", "CAP_AUDIT_WRITE", "CAP_SYS_TTY_CONFIG", "CAP_LEASE")
 
-# nspawn ends with 133 when its host reboots and it is told to keep its unit; the same command then boots the host again, on the same overlay.
+# nspawn, told to keep its unit, ends with 133 when its host reboots; the same command then boots the host again on the same overlay.
 SUPERVISOR = """\
 set -eu
 root=$1 lower=$2 upper=$3 work=$4 groups=$5
@@ -78,14 +77,13 @@ class Machine:
         put("etc/ssh/ssh_host_ed25519_key.pub", (ssh / f"host_{self.host.name}.pub").read_text(encoding="ascii"))
         put("etc/ssh/sshd_config.d/20-host-key.conf", "HostKey /etc/ssh/ssh_host_ed25519_key\n")
         put("root/.ssh/authorized_keys", keys.authorized_key(ssh, region), mode=0o600)
-        os.chmod(self.directory / "upper/root", 0o700)
-        os.chmod(self.directory / "upper/root/.ssh", 0o700)
+        for private in ("upper/root", "upper/root/.ssh"):
+            (self.directory / private).chmod(0o700)
         if ruleset is not None:
             put("etc/nftables.conf", ruleset)
-            _directory(self.directory / "upper/etc/systemd/system/sysinit.target.wants")
-            os.symlink(
-                "/lib/systemd/system/nftables.service", self.directory / "upper/etc/systemd/system/sysinit.target.wants/nftables.service"
-            )
+            wants = self.directory / "upper/etc/systemd/system/sysinit.target.wants"
+            _directory(wants)
+            (wants / "nftables.service").symlink_to("/lib/systemd/system/nftables.service")
 
     def argv(self, base: Path, trees: dict[str, Path], package: Path) -> list[str]:
         """The supervisor's command line."""
@@ -125,13 +123,13 @@ class _Writer:
         for parent in reversed(parents):
             _directory(parent)
         path.write_text(text, encoding="utf-8")
-        os.chmod(path, mode)
+        path.chmod(mode)
 
 
 def _directory(path: Path) -> None:
     if not path.is_dir():
         path.mkdir(parents=True)
-        os.chmod(path, 0o755)
+        path.chmod(0o755)
 
 
 def _hosts_file(region: Region) -> str:

@@ -1,7 +1,7 @@
 """The lab's ssh: one host key per host and one operator's key, made at each start, known to each other beforehand.
 
-Nothing is trusted on first use: the operator's ``known_hosts`` is written before a host boots, and a host accepts the operator's key from the
-operator's addresses alone.
+Nothing is trusted on first use: the operator's ``known_hosts`` is written before a host boots, and a host accepts the operator's key from
+the operator's addresses alone.
 """
 
 from __future__ import annotations

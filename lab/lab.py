@@ -1,7 +1,8 @@
 """The lab as a whole: start, stop, status, and the operator's way in.
 
-Order of a start: everything dear comes from the cache first (that alone may touch the network of the machine), then the wire, the canaries,
-the keys, the hosts. A start that is killed at any point leaves things under the lab's own names only, and the next start or stop removes them.
+Order of a start: everything dear comes from the cache first (that alone may touch the network of the machine), then the wire, the
+canaries, the keys, the hosts. A start that is killed at any point leaves things under the lab's own names only, and the next start or
+stop removes them.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ class Lab:
         """The command line that runs `argv` in the ops namespace: how Ansible and the probes reach the hosts."""
         return ["ip", "netns", "exec", OPS, *argv]
 
-    def exec(self, host: str, argv: Sequence[str], *, timeout_seconds: float = 60, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def exec(
+        self, host: str, argv: Sequence[str], *, timeout_seconds: float = 60, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command on a host over ssh, as the operator; the words arrive as given, no shell splits them again."""
         if host not in self.machines:
             raise StepError("lab exec", f"there is no host '{host}'", fix=f"name one of {', '.join(sorted(self.machines))}")
@@ -79,9 +82,7 @@ class Lab:
 
     # Start.
 
-    def start(
-        self, say: Progress = progress, *, rulesets: Mapping[str, str] | None = None, models: Path | None = None
-    ) -> None:
+    def start(self, say: Progress = progress, *, rulesets: Mapping[str, str] | None = None, models: Path | None = None) -> None:
         """Bring the lab up, or bring a running one up to date with the package's code.
 
         Args:
@@ -91,7 +92,7 @@ class Lab:
             models: a model store to stage on the gpu hosts before anything is sealed.
         """
         if os.geteuid() != 0:
-            raise MachineError("the lab needs root: it makes namespaces, mounts and containers\n  fix:  run the command as root or with sudo")
+            raise MachineError("the lab needs root: it makes namespaces, mounts and containers\n  fix:  run it as root or with sudo")
         os.umask(0o022)
         with lock.hold("lab start"):
             lock.refuse_other_checkout()
@@ -123,9 +124,7 @@ class Lab:
         began = time.time()
 
         def owned(state: str) -> None:
-            lock.Owner(
-                checkout=str(CHECKOUT), region=self.region.name, made_of=made_of, state=state, since=began, pid=os.getpid()
-            ).write()
+            lock.Owner(checkout=str(CHECKOUT), region=self.region.name, made_of=made_of, state=state, since=began, pid=os.getpid()).write()
 
         owned("starting")
         copy_package(package)
@@ -263,6 +262,6 @@ class Lab:
 
 
 def _mounts_under(directory: Path) -> list[str]:
-    with open("/proc/self/mountinfo", encoding="utf-8") as table:
+    with Path("/proc/self/mountinfo").open(encoding="utf-8") as table:
         points = [line.split()[4].encode().decode("unicode_escape") for line in table]
     return [point for point in points if point == str(directory) or point.startswith(f"{directory}/")]

@@ -39,7 +39,7 @@ class Owner:
         lab_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = lab_dir() / ".owner.json"
         temporary.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        os.replace(temporary, lab_dir() / "owner.json")
+        temporary.replace(lab_dir() / "owner.json")
 
 
 def owner() -> Owner | None:
@@ -72,7 +72,7 @@ def hold(what: str) -> Iterator[None]:
     Raises:
         StepError: another process holds it; the message names its pid and what it does.
     """
-    global _held  # noqa: PLW0603 - the lock is the process's, not an object's
+    global _held
     if _held:
         _held += 1
         try:
@@ -105,10 +105,12 @@ def _acquire(what: str) -> int:
             holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
             os.close(descriptor)
             raise StepError(
-                "lab", f"another command is at work on this machine's lab: {holder or 'it has just begun'}", fix="wait until it ends, or end it by its pid"
+                "lab",
+                f"another command is at work on this machine's lab: {holder or 'it has just begun'}",
+                fix="wait until it ends, or end it by its pid",
             ) from None
         try:
-            same = os.stat(LOCK).st_ino == os.fstat(descriptor).st_ino
+            same = LOCK.stat().st_ino == os.fstat(descriptor).st_ino
         except FileNotFoundError:
             same = False
         if same:

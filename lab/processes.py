@@ -5,12 +5,13 @@ A pid alone is not enough: after a crash it may belong to another program. The s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -98,11 +99,9 @@ def kill_pids(pids: Sequence[int], *, patience_seconds: float = 10) -> None:
     _wait(pids, patience_seconds)
 
 
-def _signal(send: object, pid: int) -> None:
-    try:
-        send(pid, signal.SIGKILL)  # type: ignore[operator]
-    except ProcessLookupError:
-        pass
+def _signal(send: Callable[[int, int], None], pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        send(pid, signal.SIGKILL)
 
 
 def _wait(pids: Sequence[int], patience_seconds: float) -> None:
@@ -110,7 +109,5 @@ def _wait(pids: Sequence[int], patience_seconds: float) -> None:
     for pid in pids:
         while start_time(pid) is not None and time.monotonic() < deadline:
             time.sleep(0.05)
-        try:
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)  # our own child leaves no zombie behind
-        except ChildProcessError:
-            pass

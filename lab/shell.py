@@ -5,6 +5,7 @@ Every command the lab runs on this machine goes through here: bounded in time, n
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -80,8 +81,6 @@ def run(
 
 def _end_group(process: subprocess.Popen[str]) -> None:
     """End a command and its children; killed, because debootstrap's children ignore a polite request."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()

@@ -1,16 +1,15 @@
 """The read-only Python trees under ``/opt`` of a lab host.
 
-Each tree is what ``uv pip install --target`` makes from a lock with hashes, for Debian's own Python 3.11: a host needs no virtual environment,
-no index and no compiler, only ``PYTHONPATH=/opt/<name>``. Locks carry no registry address; the machine's own uv or pip settings decide where
-wheels come from.
+Each tree is what ``uv pip install --target`` makes from a lock with hashes, for Debian's own Python 3.11: a host needs no virtual
+environment, no index and no compiler, only ``PYTHONPATH=/opt/<name>``. Locks carry no registry address; the machine's own uv or pip
+settings decide where wheels come from.
 
-``curtilage`` is two parts: its dependencies are dear and cached by lock, our own package is copied at each start, so that a change of code
-costs nothing.
+``curtilage`` is two parts: its dependencies are dear and cached by lock, our own package is copied at each start, so that a change of
+code costs nothing.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -67,7 +66,7 @@ def ensure_tree(name: str, say: Progress = progress) -> Path:
         )  # fmt: skip
         if name == "curtilage":
             (target / "curtilage").mkdir()  # where a host mounts the package over its dependencies
-        os.chmod(target, 0o755)
+        target.chmod(0o755)
 
     return ensure("trees", f"{name}-{digest}", build, say)
 
@@ -86,8 +85,8 @@ def python_3_11() -> str:
 def copy_package(target: Path) -> Path:
     """Make ``target/curtilage`` the package as it stands in the checkout; returns `target`.
 
-    An existing copy is brought up to date in place, file by file, because running hosts have that very directory mounted. Bytecode is compiled
-    here because the tree is read-only on the hosts.
+    An existing copy is brought up to date in place, file by file, because running hosts have that very directory mounted. Bytecode is
+    compiled here because the tree is read-only on the hosts.
     """
     source, destination = CHECKOUT / "curtilage", target / "curtilage"
     destination.mkdir(parents=True, exist_ok=True)
