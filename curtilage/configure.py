@@ -1,0 +1,382 @@
+"""Converge a region's hosts: the roles in ``ansible/``, run through ansible-runner, and judged by which hosts were really reached.
+
+Ansible calls a run that matched no host a success. Here the hosts reached must be the hosts of the region, all of them, or the step failed.
+
+Where secrets go: certificates and keys stay files under ``state_dir()``; the inventory and the extra variables name their paths, the roles copy
+them with ``no_log``. A run's private directory (0700) holds the inventory and whatever ansible-runner writes, and is removed when the run ends,
+also by an error or an interrupt; one that a killed run left is removed by the next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from curtilage.allowance import Role
+from curtilage.derive.pki import Pki, PkiNames, ensure_pki
+from curtilage.derive.resolver import zone
+from curtilage.errors import ConfigError, StepError
+from curtilage.evidence import keys  # where a purpose's key is kept is decided there alone
+from curtilage.output import progress as show_progress
+from curtilage.paths import CHECKOUT, state_dir
+from curtilage.region import Host, Region
+
+PROJECT = CHECKOUT / "ansible"
+PREFIX = "curtilage-configure-"
+# A model's start is the longest silence of a run; a task without a word for this long is a hang.
+IDLE_SECONDS = 600
+# Known vendors by their dialect; any other intercepted name is told apart by the path a caller uses.
+DIALECTS = {"api.openai.com": "openai", "api.anthropic.com": "anthropic"}
+# What Ansible and ssh need of the caller's environment, and nothing else of it: not its keys, tokens or proxies.
+KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "SSH_AUTH_SOCK", "TZ", "CURTILAGE_STATE")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A task that changed a host."""
+
+    host: str
+    role: str
+    task: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that failed on a host, or a host that could not be reached."""
+
+    host: str
+    role: str
+    task: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigureResult:
+    """What a run did."""
+
+    hosts_expected: tuple[str, ...]
+    hosts_reached: tuple[str, ...]
+    changed: int
+    changes: tuple[Change, ...]
+    failed: tuple[Failure, ...]
+    not_run: Mapping[str, tuple[str, ...]]
+    """Controls that this kind of host cannot exercise, with the reason, by host."""
+    seconds: float
+    check: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+
+@dataclass
+class _Run:
+    """What the worker has told so far."""
+
+    changes: list[Change] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    not_run: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stats: dict[str, Any] = field(default_factory=dict)
+    tail: list[str] = field(default_factory=list)
+    ended: bool = False
+    rc: int | None = None
+
+
+def configure(
+    region: Region,
+    inventory: Mapping[str, Any],
+    *,
+    run_prefix: Sequence[str] = (),
+    ssh_config: Path | None = None,
+    progress: Callable[[str], None] = show_progress,
+    models: Mapping[str, str] | None = None,
+    check: bool = False,
+    tags: Sequence[str] = (),
+) -> ConfigureResult:
+    """Converge every host of a region.
+
+    Args:
+        region: the region.
+        inventory: the stack's output of that name (``curtilage.derive.inventory``), in Ansible's YAML form.
+        run_prefix: argv prefix that enters the operator's network; empty on a real operator machine.
+        ssh_config: reaches every host by its name; None leaves it to ssh's defaults and the inventory's addresses.
+        progress: one line of progress at a time.
+        models: digest by model name, for models whose digest the region does not state (the lab builds its own).
+        check: change nothing, tell what would change.
+        tags: roles to run; all of them by default.
+
+    Raises:
+        StepError: a task failed, a host was not reached, or the inventory is not the region's.
+    """
+    began = time.monotonic()
+    expected = _expected_hosts(region, inventory)
+    variables = _variables(region, models)
+    with _private_directory(region.name) as private:
+        _write_request(private, region, inventory, ssh_config, variables, check, tags)
+        run = _run_worker(private, run_prefix, progress)
+    result = ConfigureResult(
+        hosts_expected=expected,
+        hosts_reached=tuple(sorted(set(run.stats.get("processed", {})) - set(run.stats.get("dark", {})))),
+        changed=len(run.changes),
+        changes=tuple(run.changes),
+        failed=tuple(run.failures),
+        not_run=run.not_run,
+        seconds=round(time.monotonic() - began, 1),
+        check=check,
+    )
+    _judge(result, run)
+    return result
+
+
+def pki_names(region: Region) -> PkiNames:
+    """What the region's certificates say."""
+    return PkiNames(
+        region=region.name,
+        intercepted=tuple(sorted(region.gateway.intercept)),
+        zone=zone(region),
+        gateways={host.name: _addresses(host) for host in region.hosts_by_role(Role.GATEWAY)},
+        stores={host.name: _addresses(host) for host in region.hosts_by_role(Role.EVIDENCE)},
+    )
+
+
+def ensure_secrets(region: Region) -> Pki:
+    """Make or renew what the hosts are given as files: certificates, and the key that signs each gateway's ledger."""
+    for host in region.hosts_by_role(Role.GATEWAY):
+        keys.load_or_create(f"ledger-{host.name}")
+    return ensure_pki(pki_names(region))
+
+
+def _addresses(host: Host) -> tuple[Any, ...]:
+    return tuple(ip_address(str(address)) for address in (host.ipv4, host.ipv6) if address is not None)
+
+
+def _expected_hosts(region: Region, inventory: Mapping[str, Any]) -> tuple[str, ...]:
+    """The region's hosts; an inventory that is not about exactly these is refused before anything is touched."""
+    expected = {host.name for host in region.hosts}
+    listed = set(inventory.get("all", {}).get("hosts", {}))
+    grouped = {name for group in inventory.get("all", {}).get("children", {}).values() for name in group.get("hosts") or {}}
+    for found, where in ((listed, "the inventory"), (grouped, "the inventory's role groups")):
+        if found != expected:
+            missing, foreign = sorted(expected - found), sorted(found - expected)
+            raise StepError(
+                "configure",
+                f"{where} {'lacks ' + ', '.join(missing) if missing else ''}{' and ' if missing and foreign else ''}"
+                f"{'names hosts the region has not: ' + ', '.join(foreign) if foreign else ''}; nothing was changed",
+                fix=f"bring the stack up to date: curtilage up {region.name}",
+            )
+    return tuple(sorted(expected))
+
+
+def _variables(region: Region, models: Mapping[str, str] | None) -> dict[str, Any]:
+    """Extra variables: paths and names, never a secret."""
+    served = []
+    for model in region.models:
+        digest = (models or {}).get(model.name) or model.weights
+        if digest is None:
+            raise ConfigError(
+                f"model '{model.name}' has no digest",
+                rule="only a model that was built or imported, and signed, is served",
+                fix=f"curtilage model build {model.name} (at site lab), or import it and write its digest",
+                key="models",
+            )
+        # A directory's name: the digest without its algorithm, since a colon does not survive every tool on the way.
+        served.append({"name": model.name, "digest": digest.removeprefix("sha256:")})
+    public = keys.key_path("model-signing").with_suffix(".pub")
+    if not public.is_file():
+        raise ConfigError(
+            f"{public} is not there", rule="hosts check a model's signature with this key", fix="build or import a model first", file=public
+        )
+    pki = ensure_secrets(region)
+    return {
+        "curtilage_pki_dir": str(pki.directory),
+        "curtilage_keys_dir": str(public.parent),
+        "curtilage_model_public_key": str(public),
+        "curtilage_models_served": served,
+        "curtilage_dialects": {name: DIALECTS.get(name, "any") for name in sorted(region.gateway.intercept)},
+    }
+
+
+def _write_request(
+    private: Path,
+    region: Region,
+    inventory: Mapping[str, Any],
+    ssh_config: Path | None,
+    variables: dict[str, Any],
+    check: bool,
+    tags: Sequence[str],
+) -> None:
+    document = deepcopy(dict(inventory))
+    if ssh_config is not None:
+        # ssh's own configuration says how a host is reached by its name and which key it must show; an address here would bypass it.
+        for host in document["all"]["hosts"].values():
+            host.pop("ansible_host", None)
+    (private / "inventory.json").write_bytes(orjson.dumps(document))
+    ssh = [f"-F {ssh_config}"] if ssh_config is not None else []
+    environment = {
+        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+        "ANSIBLE_HOME": str(private / "home"),
+        "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
+        # ansible-runner switches host key checking off unless the environment says otherwise; ansible.cfg alone would lose.
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(private / "cp"),
+        "ANSIBLE_SSH_ARGS": " ".join([*ssh, "-o ControlMaster=auto -o ControlPersist=30s -o ServerAliveInterval=15 -o ServerAliveCountMax=4"]),
+    }
+    request = {
+        "project": str(PROJECT),
+        "extravars": variables,
+        "environment": environment,
+        "arguments": [*(["--check"] if check else []), *(["--tags", ",".join(tags)] if tags else [])],
+        "idle_timeout_seconds": IDLE_SECONDS,
+        "region": region.name,
+    }
+    (private / "request.json").write_bytes(orjson.dumps(request))
+
+
+@contextmanager
+def _private_directory(region: str) -> Iterator[Path]:
+    """A directory of this run alone, gone afterwards. One run per region at a time; a second one is refused, not queued.
+
+    It lies in the system's temporary directory because a path of an ssh control socket is limited to about a hundred characters.
+    """
+    record = state_dir() / f"configure-{region}.lock"
+    with record.open("a+", encoding="utf-8") as lock:
+        record.chmod(0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StepError("configure", f"another run is configuring {region}", fix="wait for it to end, then run the command again") from error
+        lock.seek(0)
+        left = Path(lock.read().strip() or "/nonexistent")
+        if left.name.startswith(PREFIX) and left.is_dir() and not left.is_symlink() and left.stat().st_uid == os.geteuid():
+            shutil.rmtree(left)
+        private = Path(tempfile.mkdtemp(prefix=PREFIX))  # created 0700
+        try:
+            _replace(lock, str(private))
+            for name in ("home", "tmp", "cp"):
+                (private / name).mkdir(mode=0o700)
+            yield private
+        finally:
+            _close_connections(private / "cp")
+            shutil.rmtree(private)
+            _replace(lock, "")
+
+
+def _replace(lock: Any, text: str) -> None:
+    lock.seek(0)
+    lock.truncate()
+    lock.write(text)
+    lock.flush()
+
+
+def _close_connections(sockets: Path) -> None:
+    """End ssh's shared connections, which would otherwise keep the operator's namespace busy after the run."""
+    for socket in sockets.iterdir() if sockets.is_dir() else ():
+        if socket.is_socket():
+            command = ["ssh", "-F", "/dev/null", "-o", f"ControlPath={socket}", "-O", "exit", "any"]
+            subprocess.run(command, capture_output=True, timeout=10, check=False)
+
+
+def _run_worker(private: Path, run_prefix: Sequence[str], progress: Callable[[str], None]) -> _Run:
+    binaries = Path(sys.executable).parent
+    environment = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ} | {
+        "HOME": str(private / "home"),
+        "TMPDIR": str(private / "tmp"),
+        "LC_ALL": os.environ.get("LC_ALL", "C.UTF-8"),
+        "PATH": f"{binaries}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    run = _Run()
+    with (private / "worker.log").open("w+b") as log:
+        worker = subprocess.Popen(
+            [*run_prefix, sys.executable, "-m", "curtilage.configure_worker", str(private)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=CHECKOUT,
+            env=environment,
+            start_new_session=True,  # an interrupt of the user is ours to pass on, once
+        )
+        assert worker.stdout is not None
+        try:
+            for line in worker.stdout:
+                _take(line, run, progress)
+            worker.wait()
+        except BaseException:
+            _end(worker)
+            raise
+        if not run.ended:
+            log.seek(0)
+            run.tail = log.read()[-4000:].decode(errors="replace").splitlines()[-25:]
+            run.rc = worker.returncode
+    return run
+
+
+def _take(line: bytes, run: _Run, progress: Callable[[str], None]) -> None:
+    """Read one JSON line of the worker."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return  # a library's print; the worker's own lines are JSON
+    if "play" in record:
+        progress(f"  {record['play']}")
+    elif "changed" in record:
+        run.changes.append(Change(record["host"], record["role"] or "", record["changed"]))
+    elif "failed" in record or "unreachable" in record:
+        found = Failure(record.get("host") or record.get("unreachable") or "", record.get("role") or "", record.get("failed") or "connect", record["message"])
+        run.failures.append(found)
+        progress(f"  ✗ {found.host}: {found.task}")
+    elif "not_run" in record:
+        reasons = tuple(line.removeprefix("/var/lib/curtilage/not-run.d/") for line in record["not_run"])
+        if reasons:
+            run.not_run[record["host"]] = reasons
+    elif "stats" in record:
+        run.stats, run.rc, run.tail, run.ended = record["stats"], record["rc"], record["tail"], True
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    """Ask the worker's process group to end, then make it: Ansible forks, and no fork may outlive the run."""
+    for wanted, patience_seconds in ((signal.SIGINT, 5), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(worker.pid, wanted)
+            worker.wait(patience_seconds)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _judge(result: ConfigureResult, run: _Run) -> None:
+    """Raise unless every host of the region was reached and nothing failed."""
+    again = "correct the cause, then run the same command again: what was applied stays and is not applied twice"
+    if result.failed and run.rc != 0:
+        shown = [f"{item.host}: {item.role + ': ' if item.role else ''}{item.task}\n{_indent(item.message)}" for item in result.failed[:3]]
+        more = f"\n  and {len(result.failed) - 3} more" if len(result.failed) > 3 else ""
+        raise StepError("configure", f"{len(result.failed)} task(s) failed\n  " + "\n  ".join(shown) + more, fix=again)
+    if not run.ended or run.rc != 0:
+        raise StepError("configure", f"Ansible ended with {run.rc}\n{_indent(chr(10).join(run.tail) or 'it said nothing')}", fix=again)
+    if result.hosts_reached != result.hosts_expected:
+        missing = sorted(set(result.hosts_expected) - set(result.hosts_reached))
+        raise StepError(
+            "configure",
+            f"reached {len(result.hosts_reached)} of {len(result.hosts_expected)} hosts; not reached: {', '.join(missing)}",
+            fix="see why the host does not answer, then run the same command again",
+        )
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    | {line}" for line in text.strip().splitlines()[-30:])
