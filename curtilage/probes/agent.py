@@ -224,6 +224,10 @@ def nested_namespace():
             run(*argv, "link", "set", link, "up")
         run("ip", "-n", NESTED, "route", "add", "default", "via", "203.0.113.129")
         run("ip", "-n", NESTED, "-6", "route", "add", "default", "via", "2001:db8:e::1")
+        # The host's input chain drops a stranger's neighbour discovery, rightly; the guest is told the address instead, as malware would.
+        shown = subprocess.run(["ip", "-j", "link", "show", "dev", "ct-out"], capture_output=True, check=True).stdout
+        mac = json.loads(shown)[0]["address"]
+        run("ip", "-n", NESTED, "neigh", "replace", "2001:db8:e::1", "lladdr", mac, "dev", "ct-in", "nud", "permanent")
         set_forwarding(["1", "1"])
         yield
     finally:
