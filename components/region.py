@@ -62,7 +62,8 @@ class LegalRegion(pulumi.ComponentResource):
         EvidenceStore(f"{name}-evidence", EvidenceStoreArgs(region=region), child)
         self.document = pulumi.Output.from_input(region.canonical())
         self.inventory = pulumi.Output.from_input(inventory(region))
-        self.register_outputs({"document": self.document, "inventory": self.inventory})
+        # Rules about the whole stack see a component's outputs alone, so the hosts' names are one.
+        self.register_outputs({"hosts": props["hosts"], "document": self.document, "inventory": self.inventory})
 
 
 def _refuse_before_anything_is_registered(region: Region) -> None:

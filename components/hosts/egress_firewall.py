@@ -55,4 +55,7 @@ class EgressFirewall(pulumi.ComponentResource):
         self.ruleset = pulumi.Output.from_input(props["ruleset"])
         self.ruleset_digest = pulumi.Output.from_input(props["rulesetDigest"])
         self.resolver = pulumi.Output.from_input(props["resolver"])
-        self.register_outputs({"ruleset": self.ruleset, "rulesetDigest": self.ruleset_digest, "resolver": self.resolver})
+        # Rules about the whole stack see a component's outputs alone, so the host's name is one.
+        self.register_outputs(
+            {"host": args.host.name, "ruleset": self.ruleset, "rulesetDigest": self.ruleset_digest, "resolver": self.resolver}
+        )

@@ -1,0 +1,299 @@
+"""Runs the Pulumi engine on one region: preview, up, outputs, destroy; and names what a plan leads to by one digest.
+
+State is a file backend in the state directory, unless the operator exports ``PULUMI_BACKEND_URL``. The engine works on a copy of the stack
+file: it writes an encryption salt into the file it is given, and a preview must not change a checkout. Neither configuration nor state
+holds a secret, so the passphrase is empty unless the operator sets one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curtilage.canonical import digest_of
+from curtilage.engine_build import ensure_engine
+from curtilage.errors import ConfigError, StepError
+from curtilage.paths import CHECKOUT, cache_dir, state_dir
+from curtilage.region import Region
+
+PROJECT = "curtilage"
+PACK = Path("policies") / "pulumi-analyzer-policy-python"
+TIMEOUT_SECONDS = 300
+NO_CHANGE_EXPECTED = "no changes were expected"
+
+_KEPT_FROM_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "CURTILAGE_STATE", "CURTILAGE_CACHE", "CURTILAGE_OUT")
+_OPERATORS_OWN = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """A policy's refusal of one resource."""
+
+    policy: str
+    level: str
+    urn: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a preview says.
+
+    Attributes:
+        digest: names the state the plan leads to; the same for the same commit on every machine, before and after ``up``.
+        changes: resources by operation (``create``, ``update``, ``same``, ...).
+        violations: what the policy pack refused; any mandatory one stops the plan.
+        document: the engine's own preview document.
+    """
+
+    digest: str
+    changes: dict[str, int]
+    violations: tuple[Violation, ...]
+    document: dict[str, Any]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a policy stops this plan."""
+        return any(violation.level == "mandatory" for violation in self.violations)
+
+    def rulesets(self) -> dict[str, str]:
+        """The planned nftables text of each host: what the proof decides."""
+        found = [step["inputs"] for step in goal(self.document)["resources"] if step["type"] == "curtilage:hosts:EgressFirewall"]
+        return {inputs["host"]: inputs["ruleset"] for inputs in found}
+
+
+class Engine:
+    """The engine for one region.
+
+    Args:
+        region: the region; its name is the stack's.
+        checkout: the program's directory.
+        pulumi: directory of the CLI; found or built when None.
+        state: where stack state and working copies lie.
+    """
+
+    def __init__(self, region: Region, *, checkout: Path = CHECKOUT, pulumi: Path | None = None, state: Path | None = None) -> None:
+        self.region, self.checkout = region, checkout
+        self.stack = region.name
+        self._bin = pulumi or ensure_engine()
+        self._state = (state or state_dir()) / "pulumi"
+        self._work = self._state / "work" / region.name
+
+    # What other rooms call.
+
+    def preview(self) -> Plan:
+        """The plan, with the policy pack.
+
+        Raises:
+            StepError: the program or the engine failed for another reason than a policy.
+        """
+        self._prepare()
+        done, events = self._run_with_policies("preview", "--json", "--show-sames", *self._on_stack())
+        violations = tuple(_violations(events))
+        if done.returncode != 0 and not any(violation.level == "mandatory" for violation in violations):
+            raise self._failed("preview", done, events)
+        document = _document(done.stdout, "preview")
+        return Plan(digest=plan_digest(document), changes=document.get("changeSummary") or {}, violations=violations, document=document)
+
+    def up(self) -> dict[str, int]:
+        """Apply; the policy pack judges again. Returns resources by operation.
+
+        Raises:
+            StepError: a policy or the engine stopped it; the message says so.
+        """
+        unimported = self.region.unimported_models()
+        if unimported:
+            raise ConfigError(
+                f"models without digests: {', '.join(model.name for model in unimported)}",
+                rule="outside the lab only imported, signed models are brought up",
+                fix="import each with `curtilage model import` and write its digests into the stack file",
+                file=f"stacks/Pulumi.{self.stack}.yaml",
+                key="models",
+            )
+        self._prepare()
+        done, events = self._run_with_policies("up", "--yes", "--skip-preview", "--json", *self._on_stack())
+        if done.returncode != 0:
+            raise self._failed("up", done, events)
+        for event in events:
+            if "summaryEvent" in event:
+                return {str(name): int(count) for name, count in (event["summaryEvent"].get("resourceChanges") or {}).items()}
+        return {}
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs: ``region`` and ``inventory``.
+
+        Raises:
+            StepError: the region is not up.
+        """
+        self._prepare()
+        done = self._run("stack", "output", "--json", "--stack", self.stack, cwd=self._work)
+        outputs = _document(done.stdout, "outputs") if done.returncode == 0 else {}
+        if not {"region", "inventory"} <= set(outputs):
+            raise StepError("outputs", f"region {self.stack} is not up", fix=f"run `curtilage up {self.stack}`")
+        return outputs
+
+    def no_changes(self) -> bool:
+        """Whether the stack's state is the checkout's: a preview that proposes nothing."""
+        self._prepare()
+        done = self._run("preview", "--expect-no-changes", "--suppress-outputs", *self._on_stack())
+        if done.returncode == 0:
+            return True
+        if NO_CHANGE_EXPECTED in done.stdout + done.stderr:
+            return False
+        raise self._failed("preview", done, [])
+
+    def destroy(self) -> None:
+        """Remove the stack's resources and the stack; nothing to remove is no error."""
+        self._prepare()
+        done = self._run("destroy", "--yes", "--skip-preview", "--suppress-outputs", "--remove", *self._on_stack())
+        if done.returncode != 0:
+            raise self._failed("destroy", done, [])
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the engine: nothing else of the caller's reaches it or the program."""
+        kept = {name: os.environ[name] for name in _KEPT_FROM_ENVIRONMENT if name in os.environ}
+        return kept | self.exports() | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+    def exports(self) -> dict[str, str]:
+        """What a shell needs so that plain ``pulumi`` runs this stack as we do."""
+        backend = self._state / "backend"
+        home = self._state / "home"
+        for directory in (backend, home):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rest = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
+        first = [str(Path(sys.executable).parent), str(self._bin)]
+        exports = {
+            "PATH": os.pathsep.join([*first, *(part for part in rest if part not in first)]),
+            "PULUMI_HOME": str(home),
+            "PULUMI_BACKEND_URL": backend.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+        own = {name: os.environ[name] for name in _OPERATORS_OWN if name in os.environ}
+        if "PULUMI_CONFIG_PASSPHRASE_FILE" in own:
+            del exports["PULUMI_CONFIG_PASSPHRASE"]
+        return exports | own
+
+    def ensure_stack(self) -> None:
+        """Create the stack in the backend when it is not there, so that plain ``pulumi preview -s`` finds it."""
+        self._prepare()
+
+    # How.
+
+    def _on_stack(self) -> tuple[str, ...]:
+        return ("--stack", self.stack, "--config-file", str(self._work / f"Pulumi.{self.stack}.yaml"))
+
+    def _prepare(self) -> None:
+        """A working copy of the stack file, and the stack in the backend.
+
+        The stack is made from the working copy's directory: there the engine may write its salt.
+        """
+        self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        source = (self.checkout / "stacks" / f"Pulumi.{self.stack}.yaml").read_text(encoding="utf-8")
+        copy = self._work / f"Pulumi.{self.stack}.yaml"
+        if "\nencryptionsalt:" not in source and copy.exists():
+            source += "".join(line for line in copy.read_text(encoding="utf-8").splitlines(True) if line.startswith("encryptionsalt:"))
+        copy.write_text(source, encoding="utf-8")
+        (self._work / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n", encoding="utf-8")
+        done = self._run("stack", "select", "--create", "--stack", self.stack, cwd=self._work)
+        if done.returncode != 0:
+            raise self._failed("stack", done, [])
+
+    def _run_with_policies(self, verb: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
+        """Run with the pack and the event log, the only place where the engine names a violated policy."""
+        with tempfile.TemporaryDirectory(prefix="curtilage-events-") as directory:
+            log = Path(directory) / "events.json"
+            done = self._run(verb, "--policy-pack", str(self._pack()), "--event-log", str(log), *arguments)
+            lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        return done, [json.loads(line) for line in lines if line.strip()]
+
+    def _pack(self) -> Path:
+        """An official CLI runs the pack's directory; the pinned build's older language host runs its executable."""
+        executable = self.checkout / PACK
+        return executable if self._bin.resolve().is_relative_to((cache_dir() / "engine").resolve()) else executable.parent
+
+    def _run(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = [str(self._bin / "pulumi"), *arguments, "--non-interactive", "--color", "never"]
+        debug = {"PULUMI_DEBUG_COMMANDS": "1"}  # without it the CLI has no --event-log
+        try:
+            return subprocess.run(
+                command,
+                cwd=cwd or self.checkout,
+                env=self.environment() | debug,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StepError(
+                f"pulumi {arguments[0]}", f"no answer after {TIMEOUT_SECONDS} s", fix="run it again; if a lock is held, `pulumi cancel`"
+            ) from error
+
+    def _failed(self, verb: str, done: subprocess.CompletedProcess[str], events: list[dict[str, Any]]) -> StepError:
+        refused = [f"policy {item.policy}: {item.message} ({item.urn})" for item in _violations(events)]
+        told = [
+            event["diagnosticEvent"]["message"].strip() for event in events if event.get("diagnosticEvent", {}).get("severity") == "error"
+        ]
+        lines = refused or told or (done.stderr or done.stdout).strip().splitlines()[-15:]
+        return StepError(
+            f"pulumi {verb}",
+            "\n  ".join(lines) or f"exit code {done.returncode}",
+            fix=f"correct the cause and run `curtilage plan {self.stack}`",
+        )
+
+
+def goal(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a preview leads to: each resource with its type, parent and inputs, free of machine paths, times and what was there before."""
+    resources = []
+    for step in document.get("steps") or []:
+        state = step.get("newState")
+        if not state or step["op"].startswith("delete"):
+            continue
+        kept = {key: state[key] for key in ("urn", "type", "parent", "custom", "provider", "protect") if state.get(key)}
+        resources.append(kept | {"inputs": state.get("inputs") or {}})
+    return {"resources": sorted(resources, key=lambda item: str(item["urn"]))}
+
+
+def plan_digest(document: Mapping[str, Any]) -> str:
+    """``sha256:`` of :func:`goal`: equal for two checkouts of one commit, on any machine, before and after ``up``."""
+    return digest_of(goal(document))
+
+
+def _document(text: str, what: str) -> dict[str, Any]:
+    """The JSON object in the CLI's standard output (a policy run may print lines around it)."""
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        found = json.loads(text[start : end + 1])
+    except json.JSONDecodeError as error:
+        raise StepError(
+            f"pulumi {what}", f"no JSON document: {text.strip()[-300:]!r}", fix="run it again with an engine that works"
+        ) from error
+    if not isinstance(found, dict):
+        raise StepError(f"pulumi {what}", "the document is not an object", fix="run it again with an engine that works")
+    return found
+
+
+def _violations(events: list[dict[str, Any]]) -> Iterator[Violation]:
+    seen: set[Violation] = set()
+    for event in events:
+        found = event.get("policyEvent")
+        if not found:
+            continue
+        violation = Violation(
+            policy=found.get("policyName", ""),
+            level=found.get("enforcementLevel", ""),
+            urn=found.get("resourceUrn", ""),
+            message=" ".join(found.get("message", "").split()),
+        )
+        if violation not in seen:
+            seen.add(violation)
+            yield violation
