@@ -21,7 +21,6 @@ from curtilage.audit.records import commitment, encode_body
 from curtilage.audit.verify import verify
 from curtilage.verdict import Verdict
 
-
 pytestmark = pytest.mark.anyio
 
 

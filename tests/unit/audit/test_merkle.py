@@ -1,4 +1,4 @@
-"""The Merkle core against RFC 6962's vectors and an independent implementation; if it breaks, no standard verifier agrees with the ledger."""
+"""The Merkle core against RFC 6962's vectors and an independent implementation; if it breaks, no standard verifier agrees."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_every_consistency_proof_verifies_and_none_for_a_rewritten_tree() -> Non
         for old in range(new + 1):
             proof = consistency_proof(old, new, hashes)
             assert verify_consistency(old, new, fold(leaves[:old]), root, proof)
-            if 0 < old:
+            if old > 0:
                 rewritten = [leaf_hash(b"rewritten"), *leaves[1:old]]
                 assert not verify_consistency(old, new, fold(rewritten), root, proof)
                 assert not verify_consistency(old, new, fold(leaves[:old]), leaf_hash(b"other"), proof)

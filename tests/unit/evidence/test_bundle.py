@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 import pytest
-from in_toto_attestation.v1.statement import Statement
-from in_toto_attestation.v1.statement_pb2 import Statement as StatementProto
 from google.protobuf.json_format import ParseDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_toto_attestation.v1.statement import Statement
+from in_toto_attestation.v1.statement_pb2 import Statement as StatementProto
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 from typer.testing import CliRunner
@@ -80,22 +80,6 @@ def test_a_good_bundle_is_green_and_the_same_run_gives_the_same_bytes(build: Bui
     result = verify_bundle(first, key=KEY.verifier, plan_digest=PLAN, not_before=WHEN, now=WHEN)
     assert (result.verdict, result.counts, result.required, result.audit_size) == (Verdict.PASS, {"PASS": 4}, 4, 7)
     assert result.fingerprint == KEY.verifier.fingerprint
-
-
-def test_every_changed_byte_makes_it_fail(build: Build, tmp_path: Path) -> None:
-    data, changed = build().read_bytes(), tmp_path / "changed.tar"
-    # Padding between members is zeros; one byte of each run of 64 stands for it, every other byte is tried.
-    tried = 0
-    for at in range(len(data)):
-        if data[at] == 0 and at % 64 and not any(data[at - at % 64 : at - at % 64 + 64]):
-            continue
-        changed.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
-        assert verify_bundle(changed, key=KEY.verifier, now=WHEN).verdict is Verdict.FAIL, f"byte {at}"
-        tried += 1
-    assert tried > 8000
-    for cut in (data[:-512], data + bytes(512), data[512:], b""):
-        changed.write_bytes(cut)
-        assert verify_bundle(changed, key=KEY.verifier, now=WHEN).verdict is Verdict.FAIL
 
 
 def test_added_removed_and_swapped_files_make_it_fail(build: Build, tmp_path: Path) -> None:
