@@ -16,7 +16,7 @@ from curtilage.output import print_json, progress
 from curtilage.proof.allowed import Allowed, Network
 from curtilage.proof.decide import Model, prove
 from curtilage.proof.packet import Packet
-from curtilage.proof.regions import allowed_of, prove_host
+from curtilage.proof.regions import allowed_of, prove_host, prove_region
 from curtilage.proof.report import text
 from curtilage.region import Region, load_region
 from curtilage.verdict import Verdict
