@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -14,8 +15,8 @@ from curtilage.audit.export import export_ledger
 from curtilage.audit.note import VerifierKey
 from curtilage.audit.query import COLUMNS, PRIVILEGE_COLUMNS, Filter, cell, counts, select, to_csv
 from curtilage.audit.reader import read_records
-from curtilage.audit.verify import VerifyResult
 from curtilage.audit.verify import verify as verify_directory
+from curtilage.audit.verify_parse import VerifyResult
 from curtilage.errors import ConfigError
 from curtilage.output import print_json, progress, stderr, stdout
 
@@ -64,10 +65,12 @@ def _stamp(text: str | None) -> str | None:
 
 @app.command("verify")
 def verify(
-    directory: Path = typer.Argument(help="The ledger's directory, or a copy of it."),
-    key: Path = typer.Option(..., "--key", help="The ledger's .pub file, obtained from elsewhere than the ledger."),
-    checkpoint: Path | None = typer.Option(None, "--checkpoint", help="A checkpoint kept elsewhere; shows truncation and replacement."),
-    json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    directory: Annotated[Path, typer.Argument(help="The ledger's directory, or a copy of it.")],
+    key: Annotated[Path, typer.Option("--key", help="The ledger's .pub file, obtained from elsewhere than the ledger.")],
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="A checkpoint kept elsewhere; shows truncation and replacement.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Check every record, tile, pairing and signature with code that shares nothing with the writer.
 
@@ -100,15 +103,19 @@ def verify(
 
 @app.command("query")
 def query(
-    directory: Path = typer.Argument(help="The ledger's directory, or a copy of it."),
-    matter: str | None = typer.Option(None, "--matter", help="Only this matter."),
-    identity: str | None = typer.Option(None, "--identity", help="Only this identity."),
-    since: str | None = typer.Option(None, "--from", help="From this time on (ISO 8601, UTC unless it says otherwise)."),
-    until: str | None = typer.Option(None, "--to", help="Before this time."),
-    view: View = typer.Option(View.CALLS, "--view", help="calls, or privilege: who, which model, at whose direction, what was removed."),
-    output: Format = typer.Option(Format.TABLE, "--format", help="table, csv or json."),
-    key: Path | None = typer.Option(None, "--key", help="Verify the ledger with this .pub file first, and answer nothing when it fails."),
-    json_output: bool = typer.Option(False, "--json", help="Same as --format json."),
+    directory: Annotated[Path, typer.Argument(help="The ledger's directory, or a copy of it.")],
+    matter: Annotated[str | None, typer.Option("--matter", help="Only this matter.")] = None,
+    identity: Annotated[str | None, typer.Option("--identity", help="Only this identity.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="From this time on (ISO 8601, UTC unless it says otherwise).")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Before this time.")] = None,
+    view: Annotated[
+        View, typer.Option("--view", help="calls, or privilege: who, which model, at whose direction, what was removed.")
+    ] = View.CALLS,
+    output: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.TABLE,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Verify the ledger with this .pub file first, and answer nothing when it fails.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
 ) -> None:
     """Which calls touched a matter: who, when, which model, what was removed, how it ended.
 
@@ -137,10 +144,12 @@ def query(
 
 @app.command("export")
 def export(
-    directory: Path = typer.Argument(help="The ledger's directory."),
-    out: Path = typer.Option(..., "--out", help="The file for the checkpoint; with --tiles, a new directory for the whole log."),
-    tiles: bool = typer.Option(False, "--tiles", help="Export records and tiles too: a tlog-tiles directory any standard verifier reads."),
-    json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    directory: Annotated[Path, typer.Argument(help="The ledger's directory.")],
+    out: Annotated[Path, typer.Option("--out", help="The file for the checkpoint; with --tiles, a new directory for the whole log.")],
+    tiles: Annotated[
+        bool, typer.Option("--tiles", help="Export records and tiles too: a tlog-tiles directory any standard verifier reads.")
+    ] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Export the signed tree head, to be kept elsewhere; with --tiles, everything under it.
 

@@ -7,158 +7,39 @@ again from their specifications, so that a mistake of the writer is not repeated
 from __future__ import annotations
 
 import base64
-import binascii
 import calendar
 import fcntl
 import os
 import re
 import time
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import orjson
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from curtilage.audit.verify_parse import (
+    KINDS,
+    STAMP,
+    TILE,
+    Gap,
+    Head,
+    Raced,
+    VerifyResult,
+    mth,
+    parse_key,
+    read_head,
+    split_entries,
+    tile_name,
+)
 from curtilage.errors import ConfigError
-from curtilage.verdict import Verdict
-
-_KINDS = frozenset({"intent", "outcome", "refused", "event"})
-_TILE = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
-_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
-_MAX_PROBLEMS = 100
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One contradiction: a stable id, where it is, and what is wrong."""
-
-    id: str
-    where: str
-    reason: str
-
-
-@dataclass
-class VerifyResult:
-    """What was read, and every contradiction found."""
-
-    origin: str = ""
-    size: int = 0
-    root: str = ""
-    unsealed: int = 0
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(sorted(_KINDS), 0))
-    open_calls: int = 0
-    interrupted: int = 0
-    clock_steps: int = 0
-    compared_with: int | None = None
-    seconds: float = 0.0
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def verdict(self) -> Verdict:
-        """PASS only without any contradiction."""
-        return Verdict.FAIL if self.problems else Verdict.PASS
-
-    def add(self, identifier: str, where: str, reason: str) -> None:
-        """Note a contradiction; the first hundred tell enough."""
-        if len(self.problems) < _MAX_PROBLEMS:
-            self.problems.append(Problem(identifier, where, reason))
-
-
-@dataclass(frozen=True)
-class _Head:
-    origin: str
-    size: int
-    root: bytes
-
-
-class _Raced(Exception):
-    """The writer moved on while we read; start over."""
-
-
-def _parse_key(public_key: str) -> tuple[str, bytes, bytes]:
-    """``(name, key id, public key)`` of a verifier key line."""
-    match = re.fullmatch(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})", public_key.strip())
-    if match:
-        blob = base64.b64decode(match[3])
-        identifier = sha256(match[1].encode() + b"\n" + blob).digest()[:4]
-        if blob[0] == 1 and identifier.hex() == match[2]:
-            return match[1], identifier, blob[1:]
-    raise ConfigError("the key is not an Ed25519 verifier key", rule="<name>+<key id>+<base64>", fix="pass the ledger's .pub file")
-
-
-def _read_head(note: bytes, key: tuple[str, bytes, bytes]) -> _Head | str:
-    """The tree head of a signed note, or why it is none."""
-    name, identifier, public = key
-    text, blank, signatures = note.rpartition(b"\n\n")
-    lines = text.split(b"\n")
-    if not blank or len(lines) != 3 or not signatures.endswith(b"\n"):
-        return "not a checkpoint of three lines with a signature"
-    try:
-        origin, size, root = lines[0].decode(), lines[1].decode("ascii"), base64.b64decode(lines[2], validate=True)
-    except (UnicodeDecodeError, binascii.Error):
-        return "not a checkpoint: bad encoding"
-    if not origin or not re.fullmatch(r"0|[1-9][0-9]{0,18}", size) or base64.b64encode(root) != lines[2] or len(root) != 32:
-        return "not a checkpoint: bad size or root"
-    good = 0
-    for line in signatures[:-1].split(b"\n"):
-        match = re.fullmatch("— ([^ +]+) ([A-Za-z0-9+/]+={0,2})".encode(), line)
-        if not match:
-            return "a malformed signature line"
-        try:
-            blob = base64.b64decode(match[2], validate=True)
-        except binascii.Error:
-            return "a malformed signature"
-        if base64.b64encode(blob) != match[2]:
-            return "a malformed signature"
-        if match[1] == name.encode() and blob[:4] == identifier:
-            try:
-                Ed25519PublicKey.from_public_bytes(public).verify(blob[4:], text + b"\n")
-            except InvalidSignature:
-                return f"the signature of {name} is wrong"
-            good += 1
-    return _Head(origin, int(size), root) if good else f"not signed by {name} with key id {identifier.hex()}"
-
-
-def _mth(hashes: list[bytes]) -> bytes:
-    """MTH over leaf hashes, as RFC 6962 2.1 defines it, with the halves of full subtrees done level by level."""
-    count = len(hashes)
-    if count == 0:
-        return sha256(b"").digest()
-    if count & (count - 1) == 0:
-        while count > 1:
-            hashes = [sha256(b"\x01" + hashes[at] + hashes[at + 1]).digest() for at in range(0, count, 2)]
-            count >>= 1
-        return hashes[0]
-    half = 1 << (count.bit_length() - 1)
-    return sha256(b"\x01" + _mth(hashes[:half]) + _mth(hashes[half:])).digest()
-
-
-def _split_entries(data: bytes) -> list[bytes] | None:
-    found, at = [], 0
-    while at < len(data):
-        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-        if at + 2 > len(data) or end > len(data):
-            return None
-        found.append(data[at + 2 : end])
-        at = end
-    return found
-
-
-def _name(level: str | int, index: int, width: int) -> str:
-    digits = str(index)
-    digits = "0" * (-len(digits) % 3) + digits
-    groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    return f"tile/{level}/" + "".join(f"x{group}/" for group in groups[:-1]) + groups[-1] + ("" if width == 256 else f".p/{width}")
 
 
 class _Reader:
     """One pass over the records of a directory."""
 
-    def __init__(self, directory: Path, head: _Head, compare: _Head | None, result: VerifyResult, live: bool) -> None:
+    def __init__(self, directory: Path, head: Head, compare: Head | None, result: VerifyResult, live: bool) -> None:
         self.directory, self.head, self.compare, self.result, self.live = directory, head, compare, result, live
         self.levels: list[list[bytes]] = []
         self.done: list[int] = []
@@ -208,7 +89,7 @@ class _Reader:
                 kind, stamp, call = record["kind"], record["time"], record.get("call")
                 if record["index"] != index:
                     result.add("audit.order", f"record {index}", f"says it is record {record['index']}")
-                if kind not in _KINDS or record["v"] != 1 or not isinstance(record["data"], dict) or not _STAMP.fullmatch(stamp):
+                if kind not in KINDS or record["v"] != 1 or not isinstance(record["data"], dict) or not STAMP.fullmatch(stamp):
                     result.add("audit.record", f"record {index}", "not a record of version 1")
                     continue
                 if stamp[:19] != self.second:
@@ -274,7 +155,7 @@ class _Reader:
         for head, where in ((self.head, "checkpoint"), (self.compare, "exported checkpoint")):
             if head is None or not (first < head.size <= first + len(leaves) or (head.size == 0 and not leaves)):
                 continue
-            root = _mth(leaves[: head.size - first])
+            root = mth(leaves[: head.size - first])
             for _, left in reversed(self.stack):
                 root = sha256(b"\x01" + left + root).digest()
             if root != head.root:
@@ -289,7 +170,7 @@ class _Reader:
             full, self.levels[level] = self.levels[level], []
             self._tile(level, self.done[level], full)
             self.done[level] += 1
-            root = _mth(full)
+            root = mth(full)
             if level == 0:
                 run = (1, root)
                 while self.stack and self.stack[-1][0] == run[0]:
@@ -311,7 +192,7 @@ class _Reader:
         self._variants(level, index, needed, raw, [32 * (at + 1) for at in range(len(hashes))])
 
     def _variants(self, level: int | str, index: int, needed: int, raw: bytes, ends: list[int]) -> None:
-        full = _name(level, index, 256)
+        full = tile_name(level, index, 256)
         found: dict[int, bytes | None] = {}
         if len(ends) == 256 and (self.directory / full).is_file():
             found[256] = self._read(full)
@@ -323,27 +204,27 @@ class _Reader:
         if needed > 0 and needed not in found and 256 not in found:
             content = self._read(full) if self.live else None  # it has filled up since this checkpoint
             if content is None or content[: len(raw)] != raw:
-                self.result.add("audit.tile", _name(level, index, needed), "missing")
+                self.result.add("audit.tile", tile_name(level, index, needed), "missing")
         for width, content in found.items():
             if not 0 < width <= len(ends):
                 if not self.live:
-                    self.result.add("audit.tile", _name(level, index, width), "holds more than the ledger")
+                    self.result.add("audit.tile", tile_name(level, index, width), "holds more than the ledger")
             elif content is None or content != raw[: ends[width - 1]]:
                 if content is None and self.live:
                     continue  # replaced by its full tile while we read
-                self.result.add("audit.tile", _name(level, index, width), "does not hold the hashes of the records")
+                self.result.add("audit.tile", tile_name(level, index, width), "does not hold the hashes of the records")
 
     def _bundle(self, index: int, width: int) -> list[bytes] | None:
-        raw = self._read(_name("entries", index, width))
+        raw = self._read(tile_name("entries", index, width))
         if raw is None and width < 256:  # the bundle has filled up since this checkpoint
-            raw = self._read(_name("entries", index, 256))
-        entries = None if raw is None else _split_entries(raw)
+            raw = self._read(tile_name("entries", index, 256))
+        entries = None if raw is None else split_entries(raw)
         if raw is None or entries is None or len(entries) < width:
-            self.result.add("audit.entries", _name("entries", index, width), "missing, cut or malformed")
+            self.result.add("audit.entries", tile_name("entries", index, width), "missing, cut or malformed")
             return None
         if len(entries) > width and width == 256:
-            self.result.add("audit.entries", _name("entries", index, width), "holds more than 256 records")
-        folder = self.directory / (_name("entries", index, 256) + ".p")
+            self.result.add("audit.entries", tile_name("entries", index, width), "holds more than 256 records")
+        folder = self.directory / (tile_name("entries", index, 256) + ".p")
         if width < 256 or folder.is_dir():
             ends, at = [], 0
             for entry in entries:
@@ -360,18 +241,18 @@ class _Reader:
         for place, name in enumerate(names):
             raw = self._read(f"wal/{name}")
             if raw is None:
-                raise _Raced
+                raise Raced
             if not re.fullmatch(r"[0-9]{20}", name):
                 self.result.add("audit.wal", f"wal/{name}", "unexpected file")
                 continue
             index, at, previous = int(name), 0, bytes(32)
             if index > next_index:
-                raise _Raced if self.live else _Gap(f"wal/{name}", f"records {next_index} to {index - 1} are missing")
+                raise Raced if self.live else Gap(f"wal/{name}", f"records {next_index} to {index - 1} are missing")
             while at < len(raw):
                 head, digest = raw[at : at + 20], raw[at + 20 : at + 52]
                 length = int.from_bytes(head[16:20], "big")
                 body = raw[at + 52 : at + 52 + length]
-                entries = _split_entries(body)
+                entries = split_entries(body)
                 if (
                     len(head) < 20
                     or head[:4] != b"CWAL"
@@ -407,7 +288,7 @@ class _Reader:
                 if (
                     path in ("checkpoint", "open.json")
                     or path.startswith("wal/")
-                    or (path != str(file.relative_to(self.directory)) and _TILE.fullmatch(path))
+                    or (path != str(file.relative_to(self.directory)) and TILE.fullmatch(path))
                 ):
                     continue
                 if path == "lock":
@@ -421,21 +302,13 @@ class _Reader:
                     self.result.add("audit.file", path, "does not belong to the ledger")
 
     def _expected(self, path: str, total: int) -> bool:
-        match = _TILE.fullmatch(path)
+        match = TILE.fullmatch(path)
         if not match:
             return False
         width = int(match[3] or 256)
         index = int(match[2].replace("x", "").replace("/", ""))
         count = total if match[1] == "entries" else total // 256 ** int(match[1])
-        return self.live or (path == _name(match[1], index, width) and width <= 256 and index * 256 + width <= count)
-
-
-class _Gap(Exception):
-    """Records are missing between the checkpoint and the segments."""
-
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(reason)
-        self.where, self.reason = where, reason
+        return self.live or (path == tile_name(match[1], index, width) and width <= 256 and index * 256 + width <= count)
 
 
 def _is_live(directory: Path) -> bool:
@@ -461,7 +334,7 @@ def verify(directory: Path | str, public_key: str, checkpoint: bytes | None = No
         public_key: the verifier key line of the ledger's signer, from a place other than the directory.
         checkpoint: a checkpoint kept elsewhere; only with one can truncation and replacement of the whole be noticed.
     """
-    directory, key, started = Path(directory), _parse_key(public_key), time.perf_counter()
+    directory, key, started = Path(directory), parse_key(public_key), time.perf_counter()
     if not directory.is_dir():
         raise ConfigError(f"no directory {directory}", rule="audit verify reads a ledger's directory", fix="check the path")
     result = VerifyResult()
@@ -470,9 +343,9 @@ def verify(directory: Path | str, public_key: str, checkpoint: bytes | None = No
         try:
             _verify_once(directory, key, checkpoint, result)
             break
-        except _Raced:
+        except Raced:
             time.sleep(0.05)
-        except _Gap as gap:
+        except Gap as gap:
             result.add("audit.wal", gap.where, gap.reason)
             break
     else:
@@ -485,7 +358,7 @@ def _verify_once(directory: Path, key: tuple[str, bytes, bytes], checkpoint: byt
     live = _is_live(directory)
     compare = None
     if checkpoint is not None:
-        read = _read_head(checkpoint, key)
+        read = read_head(checkpoint, key)
         if isinstance(read, str):
             result.add("audit.checkpoint", "exported checkpoint", read)
         else:
@@ -495,7 +368,7 @@ def _verify_once(directory: Path, key: tuple[str, bytes, bytes], checkpoint: byt
     except OSError as error:
         result.add("audit.checkpoint", "checkpoint", f"cannot be read: {error.strerror}")
         return
-    head = _read_head(note, key)
+    head = read_head(note, key)
     if isinstance(head, str):
         result.add("audit.checkpoint", "checkpoint", head)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -20,10 +21,10 @@ app = typer.Typer(no_args_is_help=True, help="Build and verify signed evidence b
 
 @app.command("build")
 def build(
-    region: str = typer.Argument(help="Region name."),
-    inputs: Path | None = typer.Option(None, "--inputs", help="A run's inputs; the region's last run unless told."),
-    out: Path | None = typer.Option(None, "--out", help="The file to write."),
-    json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    region: Annotated[str, typer.Argument(help="Region name.")],
+    inputs: Annotated[Path | None, typer.Option("--inputs", help="A run's inputs; the region's last run unless told.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The file to write.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Build the signed bundle of the region's last run, and verify it.
 
@@ -36,12 +37,12 @@ def build(
 
 @app.command("verify")
 def verify(
-    bundle: Path = typer.Argument(help="The bundle file."),
-    key: Path | None = typer.Option(None, "--key", help="The .pub file it must be signed with, obtained from elsewhere."),
-    plan_digest: str | None = typer.Option(None, "--plan-digest", help="Fail unless it is evidence of this plan."),
-    not_before: str | None = typer.Option(None, "--not-before", help="Fail if the run ended before this time (ISO 8601)."),
-    required: Path | None = typer.Option(None, "--required", help="Further required test ids, one a line."),
-    json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    bundle: Annotated[Path, typer.Argument(help="The bundle file.")],
+    key: Annotated[Path | None, typer.Option("--key", help="The .pub file it must be signed with, obtained from elsewhere.")] = None,
+    plan_digest: Annotated[str | None, typer.Option("--plan-digest", help="Fail unless it is evidence of this plan.")] = None,
+    not_before: Annotated[str | None, typer.Option("--not-before", help="Fail if the run ended before this time (ISO 8601).")] = None,
+    required: Annotated[Path | None, typer.Option("--required", help="Further required test ids, one a line.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Verify a bundle offline: signature, every byte, statements, age, plan, and every required test.
 
@@ -62,8 +63,8 @@ def verify(
 
 @app.command("key")
 def key(
-    purpose: str = typer.Argument("evidence", help="evidence, or ledger-<host>."),
-    json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    purpose: Annotated[str, typer.Argument(help="evidence, or ledger-<host>.")] = "evidence",
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print the public key of a purpose (made on first use), to hand to those who verify.
 
@@ -78,8 +79,8 @@ def key(
 
 @app.command("serve-store")
 def serve_store(
-    config: Path = typer.Option(
-        Path("/etc/curtilage/evidence.yaml"), "--config", help="YAML: listen, cert, key, client_ca, directory, logs, max_bytes."
+    config: Annotated[Path, typer.Option("--config", help="YAML: listen, cert, key, client_ca, directory, logs, max_bytes.")] = Path(
+        "/etc/curtilage/evidence.yaml"
     ),
 ) -> None:
     """Run the append-only store for checkpoints and bundles, behind mutual TLS.

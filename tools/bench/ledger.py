@@ -1,6 +1,6 @@
 """Ledger figures on this machine: ``python tools/bench/ledger.py [--records N] [--directory DIR]`` prints one JSON document.
 
-* ``append_per_second``: records made durable in groups of 512 by the writer, checkpoints running beside it, until all are under a signed head;
+* ``append_per_second``: records made durable in groups of 512, checkpoints running beside, until all are under a signed head;
 * ``async_per_second``: the gateway's own view, intents and outcomes awaited by 512 concurrent calls in one event loop;
 * ``intent_ms``: how long one caller alone waits for a durable intent;
 * ``verify_per_second``: the independent verifier over the first ledger.
@@ -97,6 +97,7 @@ def measure(records: int, folder: Path) -> dict[str, Any]:
         "append_per_second": round(appended),
         "async_per_second": round(looped),
         "cores": os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2),
         "intent_ms": {"p50": round(statistics.median(alone) * 1000, 3), "p99": round(statistics.quantiles(alone, n=100)[98] * 1000, 3)},
         "records": result.size,
         "verify_per_second": round(result.size / result.seconds),

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import curtilage.audit.verify
+import curtilage.audit.verify_parse
 from curtilage.audit.commands import app
 from curtilage.audit.export import export_ledger
 from curtilage.audit.ledger import Ledger
@@ -76,12 +77,12 @@ def test_a_good_ledger_passes_with_and_without_an_exported_checkpoint(write: Wri
 
 
 def test_the_verifier_shares_no_code_with_the_writer() -> None:
-    tree = ast.parse(Path(curtilage.audit.verify.__file__).read_text())
-    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    trees = [ast.parse(Path(module.__file__).read_text()) for module in (curtilage.audit.verify, curtilage.audit.verify_parse)]
+    modules = {node.module for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     assert {module for module in modules if module.startswith("curtilage")} <= {
         "curtilage.errors",
         "curtilage.verdict",
-        "curtilage.audit.verify_files",
+        "curtilage.audit.verify_parse",
     }
 
 
