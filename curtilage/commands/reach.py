@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from curtilage.errors import ConfigError
+from curtilage.errors import ConfigError, StepError
 from curtilage.region import Region
 
 
@@ -23,6 +26,21 @@ class Reach:
     prefix: list[str]
     ssh_config: Path
     canary: Path | None
+
+    def run(self, host: str, argv: Sequence[str], *, step: str, timeout_seconds: float = 120) -> str:
+        """Run a command on a host and give its standard output.
+
+        Raises:
+            StepError: it failed; the message carries the end of its standard error.
+        """
+        command = [*self.prefix, "ssh", "-F", str(self.ssh_config), host, shlex.join(argv)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_seconds, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise StepError(step, f"{host} did not answer within {timeout_seconds:.0f} s", fix="curtilage lab status") from error
+        if done.returncode != 0:
+            raise StepError(step, f"{host}: exit {done.returncode}: {done.stderr.strip()[-800:]}", fix=f"curtilage lab exec {host} -- ...")
+        return done.stdout
 
 
 def reach(region: Region) -> Reach:

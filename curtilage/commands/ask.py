@@ -1,0 +1,68 @@
+"""The interception, shown: the vendors' own SDKs on the CRM's application server, answered by the local model."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from curtilage.commands.reach import Reach
+from curtilage.paths import state_dir
+from curtilage.region import Region
+
+LEDGER = "/var/lib/curtilage/ledger"
+MATTERS = "/var/lib/curtilage/gateway/matters.db"
+HOST_PYTHON = ["env", "PYTHONPATH=/opt/curtilage", "/usr/bin/python3", "-m", "curtilage"]
+
+
+def first_matter(region: Region) -> str:
+    """The matter that a region's first identity works on until the CRM's own matters are imported."""
+    return f"{region.name}-matter-1"
+
+
+def crm_key(region: Region, where: Reach) -> str:
+    """The key of the CRM's service identity, issued on the gateway when it has none; kept 0600 in the state directory.
+
+    A key is shown once, by the gateway that issued it. If our copy is gone or the gateway was made anew, a fresh one is issued.
+    """
+    gateway = region.hosts_by_role("gateway")[0].name
+    identity = region.hosts_by_role("crm")[0].name
+    kept = _key_file(region, identity)
+    as_gateway = ["runuser", "-u", "curtilage-gateway", "--", *HOST_PYTHON, "gateway"]
+    order = ["provision", "--db", MATTERS, "--identity", identity, "--matter", first_matter(region), "--jurisdiction", region.jurisdiction]
+    made = json.loads(where.run(gateway, [*as_gateway, *order], step="issue a key"))["key"]
+    if made is None and not kept.is_file():
+        made = json.loads(where.run(gateway, [*as_gateway, "keys", "issue", identity, "--db", MATTERS], step="issue a key"))["key"]
+    if made is not None:
+        kept.touch(mode=0o600)
+        kept.write_text(made)
+    return kept.read_text()
+
+
+def _key_file(region: Region, identity: str) -> Path:
+    directory = state_dir() / "keys"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return directory / f"{region.name}-{identity}.gateway-key"
+
+
+def ask(region: Region, where: Reach) -> list[dict[str, Any]]:
+    """Every call of :mod:`curtilage.probes.sdk_client`, made on the CRM's application server."""
+    host = region.hosts_by_role("crm")[0].name
+    order = json.dumps({"key": crm_key(region, where), "model_openai": "gpt-4o", "model_anthropic": "claude-sonnet-4-5"})
+    source = files("curtilage.probes").joinpath("sdk_client.py").read_text()
+    environment = ["PYTHONPATH=/opt/crm", "SSL_CERT_FILE=/etc/curtilage/ca.pem"]
+    answer = where.run(host, ["env", *environment, "/usr/bin/python3", "-c", source, order], step="ask", timeout_seconds=180)
+    calls: list[dict[str, Any]] = json.loads(answer)["calls"]
+    return calls
+
+
+def ledger_state(region: Region, where: Reach) -> dict[str, Any]:
+    """What the independent verifier says of the gateway's ledger, its signed checkpoint and the key to check it with."""
+    gateway = region.hosts_by_role("gateway")[0].name
+    verified = where.run(
+        gateway, [*HOST_PYTHON, "audit", "verify", LEDGER, "--key", "/etc/curtilage/ledger.pub", "--json"], step="verify the ledger"
+    )
+    checkpoint = where.run(gateway, ["cat", f"{LEDGER}/checkpoint"], step="read the checkpoint")
+    key = where.run(gateway, ["cat", "/etc/curtilage/ledger.pub"], step="read the ledger's key")
+    return {"verified": json.loads(verified), "checkpoint": checkpoint, "key": key.strip()}
