@@ -60,7 +60,10 @@ class Directory:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         if not create and not path.is_file():
             raise ConfigError(
-                "no such file", rule="the gateway opens an existing matter directory", fix="curtilage gateway matters add …, or correct the path", file=path
+                "no such file",
+                rule="the gateway opens an existing matter directory",
+                fix="curtilage gateway matters add …, or correct the path",
+                file=path,
             )
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +79,13 @@ class Directory:
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.DatabaseError as error:
-            raise ConfigError(str(error), rule="the matter directory is an SQLite file of this product", fix="restore it", file=path) from error
+            raise ConfigError(
+                str(error), rule="the matter directory is an SQLite file of this product", fix="restore it", file=path
+            ) from error
         if found != SCHEMA_VERSION:
-            raise ConfigError(f"schema version {found}", rule=f"this release reads version {SCHEMA_VERSION}", fix="migrate the file", file=path)
+            raise ConfigError(
+                f"schema version {found}", rule=f"this release reads version {SCHEMA_VERSION}", fix="migrate the file", file=path
+            )
         self._snapshot: Snapshot | None = None
 
     def close(self) -> None:
@@ -128,7 +135,7 @@ class Directory:
     def changes(self) -> Iterator[dict[str, Any]]:
         """Every change ever made, oldest first."""
         columns = ("number", "at", "actor", "action", "subject", "detail", "previous", "digest")
-        for row in self._db.execute(f"SELECT {', '.join(columns)} FROM changes ORDER BY number"):
+        for row in self._db.execute("SELECT number, at, actor, action, subject, detail, previous, digest FROM changes ORDER BY number"):
             yield dict(zip(columns, row, strict=True))
 
     def verify_changes(self) -> bool:
@@ -188,7 +195,8 @@ class Directory:
         """Change a clearance, or switch an identity off and on."""
         with self._change("identity.set", identity, clearance=clearance, active=active) as db:
             done = db.execute(
-                "UPDATE identities SET clearance = coalesce(?, clearance), active = coalesce(?, active) WHERE id = ?", (clearance, active, identity)
+                "UPDATE identities SET clearance = coalesce(?, clearance), active = coalesce(?, active) WHERE id = ?",
+                (clearance, active, identity),
             )
             self._must_hit(done, "identity", identity)
 
@@ -202,7 +210,11 @@ class Directory:
     ) -> None:
         """Open a matter; its secret is made here and never shown."""
         with self._change(
-            "matter.add", _identifier("matter", matter), jurisdiction=jurisdiction, confidentiality=confidentiality, personal_data=personal_data
+            "matter.add",
+            _identifier("matter", matter),
+            jurisdiction=jurisdiction,
+            confidentiality=confidentiality,
+            personal_data=personal_data,
         ) as db:
             db.execute(
                 "INSERT INTO matters (id, jurisdiction, confidentiality, personal_data, secret) VALUES (?, ?, ?, ?, ?)",
@@ -269,4 +281,9 @@ class Directory:
 
     def _must_hit(self, done: sqlite3.Cursor, kind: str, subject: str) -> None:
         if done.rowcount != 1:
-            raise ConfigError(f"no {kind} {subject}", rule="only what is there can be changed", fix="look at `curtilage gateway matters list`", file=self.path)
+            raise ConfigError(
+                f"no {kind} {subject}",
+                rule="only what is there can be changed",
+                fix="look at `curtilage gateway matters list`",
+                file=self.path,
+            )

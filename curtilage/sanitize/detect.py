@@ -20,7 +20,10 @@ class Span(NamedTuple):
 
 # Every pattern needs a digit, an at sign (or its spelled-out form), or the armour of a key: a text without is done.
 _WORTH_A_LOOK = re.compile(r"[0-9@]|[\[({]\s?at\s?[\])}]|-----BEGIN|\bsk-|\bgh[pousr]_|\bxox[abprs]-|\beyJ", re.IGNORECASE)
-_NOT_AN_ADDRESS = re.compile(r"(?:section|sect?\.|clause|article|art\.|§+|para(?:graph)?\.?|ziff(?:er)?\.?|abschnitt|version|release|v\.?|no\.|nr\.)\s*$", re.IGNORECASE)
+_NOT_AN_ADDRESS = re.compile(
+    r"(?:section|sect?\.|clause|article|art\.|§+|para(?:graph)?\.?|ziff(?:er)?\.?|abschnitt|version|release|v\.?|no\.|nr\.)\s*$",
+    re.IGNORECASE,
+)
 
 
 def find(text: str, patterns: Sequence[Pattern]) -> list[Span]:

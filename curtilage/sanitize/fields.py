@@ -36,7 +36,10 @@ class FieldRules:
             name = rule.lower()
             if not _RULE.fullmatch(name):
                 raise ConfigError(
-                    f"field rule {rule!r}", rule="a rule is a custom field's API name ending in __c, with an optional leading *", fix="e.g. *sensitive__c", key="fields"
+                    f"field rule {rule!r}",
+                    rule="a rule is a custom field's API name ending in __c, with an optional leading *",
+                    fix="e.g. *sensitive__c",
+                    key="fields",
                 )
             stem = name.lstrip("*").removesuffix("__c")
             letters = stem.replace("_", "")

@@ -15,7 +15,7 @@ import re2
 from curtilage.sanitize import checks
 from curtilage.sanitize.checks import Check, whole
 
-SECRET = "SECRET"
+SECRET = "SECRET"  # noqa: S105 - a type's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class Pattern:
 
 
 _LETTER = "A-Za-zÀ-ɏ"  # \\pL would compile to a program RE2 runs out of memory on; folded text has Latin look-alikes as Latin
-_DATE = r"\d{1,2}[./\- ](?:\d{1,2}|[A-Za-zÀ-ÿ]{3,9}\.?)[./\- ]\d{2,4}|\d{4}-\d{2}-\d{2}|\d{1,2}\.? [A-Za-zÀ-ÿ]{3,9} \d{4}|[A-Z][a-z]{2,8} \d{1,2}, \d{4}"
+_DATE = (
+    r"\d{1,2}[./\- ](?:\d{1,2}|[A-Za-zÀ-ÿ]{3,9}\.?)[./\- ]\d{2,4}"
+    r"|\d{4}-\d{2}-\d{2}|\d{1,2}\.? [A-Za-zÀ-ÿ]{3,9} \d{4}|[A-Z][a-z]{2,8} \d{1,2}, \d{4}"
+)
 _NUMBER_WORD = r"(?:\s*(?:no\.?|nos\.?|number|num\.?|nr\.?|nummer|numéro|numero|número|n°|nº|id|#)){0,2}\s*(?:is|ist|est|:|=)?\s*"
 
 
@@ -38,7 +41,11 @@ def _context(words: str, value: str) -> str:
 
 _TABLE: tuple[tuple[str, str, Check | None], ...] = (
     (SECRET, r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s\\n]*-----END [A-Z ]*PRIVATE KEY-----)?", None),
-    (SECRET, r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bxox[abprs]-[A-Za-z0-9\-]{10,}|\bsk-[A-Za-z0-9_\-]{20,}", None),
+    (
+        SECRET,
+        r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bxox[abprs]-[A-Za-z0-9\-]{10,}|\bsk-[A-Za-z0-9_\-]{20,}",
+        None,
+    ),
     (SECRET, r"\bct-[0-9a-f]{12}-[A-Za-z0-9_\-]{43}", None),
     (SECRET, r"\beyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}", None),
     ("EMAIL", rf"[{_LETTER}0-9._%+'\-]*[{_LETTER}0-9_%+\-]@(?:[{_LETTER}0-9\-]+\.)+[{_LETTER}][{_LETTER}]+", None),
@@ -70,11 +77,26 @@ _TABLE: tuple[tuple[str, str, Check | None], ...] = (
     ("BANK_ACCOUNT", _context(r"account|acct\.?|Konto|Kontonummer|compte|a/c", r"\d(?:[ \-]?\d){5,16}"), None),
     (
         "PASSPORT",
-        _context(r"passport|Reisepass(?:nummer)?|Passnummer|passeport|pasaporte|passaporto|Personalausweis(?:nummer)?|Ausweisnummer|carte d'identité|CNI|ID card|identity card", r"[A-Z0-9]{1,3} ?\d[A-Z0-9]{5,9}"),
+        _context(
+            r"passport|Reisepass(?:nummer)?|Passnummer|passeport|pasaporte|passaporto|Personalausweis(?:nummer)?|Ausweisnummer"
+            r"|carte d'identité|CNI|ID card|identity card",
+            r"[A-Z0-9]{1,3} ?\d[A-Z0-9]{5,9}",
+        ),
         None,
     ),
-    ("DRIVING_LICENCE", _context(r"driving licen[cs]e|driver'?s licen[cs]e|Führerschein(?:nummer)?|permis de conduire", r"[A-Z0-9][A-Z0-9\- ]{4,18}\d[A-Z0-9]*"), None),
-    ("DATE_OF_BIRTH", rf"(?i:\b(?:born(?: on)?|d\.?o\.?b\.?|date of birth|birth ?date|geboren(?: am)?|geb\.|Geburtsdatum|née? le|date de naissance|nat[oa] il|data di nascita|nacid[oa] el|fecha de nacimiento|geboortedatum)\s*(?:is|ist|est|:|=|\()?\s*)({_DATE})", None),
+    (
+        "DRIVING_LICENCE",
+        _context(
+            r"driving licen[cs]e|driver'?s licen[cs]e|Führerschein(?:nummer)?|permis de conduire", r"[A-Z0-9][A-Z0-9\- ]{4,18}\d[A-Z0-9]*"
+        ),
+        None,
+    ),
+    (
+        "DATE_OF_BIRTH",
+        rf"(?i:\b(?:born(?: on)?|d\.?o\.?b\.?|date of birth|birth ?date|geboren(?: am)?|geb\.|Geburtsdatum|née? le|date de naissance"
+        rf"|nat[oa] il|data di nascita|nacid[oa] el|fecha de nacimiento|geboortedatum)\s*(?:is|ist|est|:|=|\()?\s*)({_DATE})",
+        None,
+    ),
     ("IP_ADDRESS", r"(?:^|[^\w.])((?:\d{1,3}\.){3}\d{1,3})\b", whole(checks.address)),
     ("IP_ADDRESS", r"(?i)(?:^|[^\w:])((?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,7})\b", whole(checks.address)),
     ("CASE_NUMBER", r"\b\d:\d{2}-(?:cv|cr|md|bk|mc|mj|ap|po)-\d{3,6}(?:-[A-Z]{2,4}){0,3}\b", None),
@@ -83,14 +105,37 @@ _TABLE: tuple[tuple[str, str, Check | None], ...] = (
     ("CASE_NUMBER", r"\b[CTF]-\d{1,4}/\d{2}(?: P{1,2}U?)?\b", None),
     ("CASE_NUMBER", r"\b(?:HC|CL|HP|IL|BL|CR|PT|FL|LM|CO|QB|KB|HT|AD|TCC|TLC|CF)-(?:19|20)\d{2}-\d{6}\b", None),
     ("CASE_NUMBER", r"(?i:\bR\.?G\.?\s*(?:n[°ºo]\.?|:)?\s*)(\d{2}/\d{4,6})\b", None),
-    ("CASE_NUMBER", _context(r"case|docket|claim|Aktenzeichen|Az\.?|Gesch(?:äfts)?-?(?:Nr|zeichen)\.?|pourvoi|cause", r"[A-Z0-9]{1,8}(?:[ ./_\-][A-Z0-9]{1,8}){0,4}[./_\-]\d{2,8}"), None),
-    ("MATTER_NUMBER", _context(r"matter|mandate|Mandat|client[ \-/]matter|our ref(?:erence)?\.?|your ref(?:erence)?\.?|our file|Unser Zeichen|Ihr Zeichen|dossier|Akte", r"(?:[A-Z]{1,6}[ ./_\-]?)?\d{2,8}(?:[./_\-][A-Z0-9]{1,8}){0,4}"), None),
+    (
+        "CASE_NUMBER",
+        _context(
+            r"case|docket|claim|Aktenzeichen|Az\.?|Gesch(?:äfts)?-?(?:Nr|zeichen)\.?|pourvoi|cause",
+            r"[A-Z0-9]{1,8}(?:[ ./_\-][A-Z0-9]{1,8}){0,4}[./_\-]\d{2,8}",
+        ),
+        None,
+    ),
+    (
+        "MATTER_NUMBER",
+        _context(
+            r"matter|mandate|Mandat|client[ \-/]matter|our ref(?:erence)?\.?|your ref(?:erence)?\.?|our file"
+            r"|Unser Zeichen|Ihr Zeichen|dossier|Akte",
+            r"(?:[A-Z]{1,6}[ ./_\-]?)?\d{2,8}(?:[./_\-][A-Z0-9]{1,8}){0,4}",
+        ),
+        None,
+    ),
     ("PHONE", r"(?:^|[^\w+])(\+\d{1,3}[ .\-/]?(?:\(0?\d{0,4}\)[ .\-/]?)?\d(?:[ .\-/]{0,2}\d){5,13})\b", whole(checks.phone)),
     ("PHONE", r"(?:^|[^\w])(00[1-9]\d{0,2}[ .\-/]?(?:\(0\)[ .\-/]?)?\d(?:[ .\-/]?\d){6,12})\b", whole(checks.phone)),
     ("PHONE", r"(?:^|[^\w.,/\-])(\(?0[1-9]\d{0,4}\)?[ /\-.]{1,3}\d(?:[ /.\-]?\d){4,9})\b", whole(checks.phone)),
     ("PHONE", r"(?:^|[^\w.\-])((?:\+?1[ .\-])?\(?[2-9]\d{2}\)?[ .\-]{1,2}[2-9]\d{2}[ .\-]\d{4})\b", whole(checks.phone)),
     ("PHONE", r"(?:^|[^\w.,/\-])(01[567]\d{8,10}|0[67]\d{8}|07\d{9}|07[5-9]\d{7})\b", whole(checks.phone)),
-    ("PHONE", _context(r"tel\.?|telephone|phone|mobile|cell|fax|telefon|mobil|handy|tél\.?|téléphone|portable|telefono|teléfono|móvil|call me (?:at|on)", r"\(?\d(?:[ /.\-()]{0,2}\d){6,13}"), None),
+    (
+        "PHONE",
+        _context(
+            r"tel\.?|telephone|phone|mobile|cell|fax|telefon|mobil|handy|tél\.?|téléphone|portable|telefono|teléfono|móvil"
+            r"|call me (?:at|on)",
+            r"\(?\d(?:[ /.\-()]{0,2}\d){6,13}",
+        ),
+        None,
+    ),
 )
 
 

@@ -17,7 +17,10 @@ from curtilage.sanitize.unicode import fold, fold_with_offsets, original_span
 PRIVILEGED = "PRIVILEGED_FIELD"
 
 _CLOSERS = re.compile(r"[\\\"'`*)\]>]*\s*")
-_SEPARATOR = re.compile(r"(?::=|=>|->|:|=|-{1,2}(?=\s)|,(?=\s*[\"'])|\b(?:is|was|are|reads|says|contains|equals|value|lautet|ist|est|vaut)\b\s*:?)[ \t]*", re.IGNORECASE)
+_SEPARATOR = re.compile(
+    r"(?::=|=>|->|:|=|-{1,2}(?=\s)|,(?=\s*[\"'])|\b(?:is|was|are|reads|says|contains|equals|value|lautet|ist|est|vaut)\b\s*:?)[ \t]*",
+    re.IGNORECASE,
+)
 _QUOTE = re.compile(r"(\\*)([\"'`]{3}|[\"'`])")
 _NEXT_KEY = re.compile(r"\n(?=\s*(?:\n|[\"'*\-]{0,3}\s?[A-Za-z_][\w .]{0,60}[\"'*]{0,3}\s*[:=]))")
 _DELIMITERS = "\t|;,"

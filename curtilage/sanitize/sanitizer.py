@@ -32,7 +32,23 @@ MAX_FRAGMENTS = 256
 REMOVED = "[REMOVED]"
 
 # Where middleware writes a field's name as a value beside the field's value, e.g. {"name": "x__c", "value": "…"}.
-_NAME_KEYS = frozenset(("name", "field", "fieldname", "apiname", "qualifiedapiname", "developername", "fullname", "key", "label", "column", "path", "attribute", "property"))
+_NAME_KEYS = frozenset(
+    (
+        "name",
+        "field",
+        "fieldname",
+        "apiname",
+        "qualifiedapiname",
+        "developername",
+        "fullname",
+        "key",
+        "label",
+        "column",
+        "path",
+        "attribute",
+        "property",
+    )
+)
 _BASE64 = re2.compile(r"[A-Za-z0-9+/_\-]{24,}={0,2}")
 _PERCENT = re2.compile(r"\S*%[0-9A-Fa-f]{2}\S*")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,24});")
@@ -125,7 +141,9 @@ class Sanitizer:
         return isinstance(value, str) and len(value) <= 200 and "__" in value and " " not in value.strip() and self.rules.matches(value)
 
     def _is_header(self, value: Any) -> bool:
-        return isinstance(value, list) and len(value) > 1 and all(isinstance(cell, str) for cell in value) and any(map(self._is_name, value))
+        return (
+            isinstance(value, list) and len(value) > 1 and all(isinstance(cell, str) for cell in value) and any(map(self._is_name, value))
+        )
 
     def _without_columns(self, rows: list[Any], header: list[str], findings: Findings) -> list[Any]:
         """Rows under a header, without the privileged columns; the header itself is one of them when it is the first row."""
@@ -249,9 +267,13 @@ class Sanitizer:
     def _percent_view(self, text: str, findings: Findings, depth: int) -> str:
         if "%" not in text:
             return text
-        return _PERCENT.sub(
-            lambda match: self._view(match.group(), unquote(match.group()), lambda cleaned: quote(cleaned, safe="[]:/?&=#@+,;{}\"' "), findings, depth), text
+        replaced: str = _PERCENT.sub(
+            lambda match: self._view(
+                match.group(), unquote(match.group()), lambda cleaned: quote(cleaned, safe="[]:/?&=#@+,;{}\"' "), findings, depth
+            ),
+            text,
         )
+        return replaced
 
     def _entity_view(self, text: str, findings: Findings, depth: int) -> str:
         if "&" not in text or not _ENTITY.search(text):
@@ -261,11 +283,14 @@ class Sanitizer:
     def _base64_view(self, text: str, findings: Findings, depth: int) -> str:
         if len(text) < 24:
             return text
-        return _BASE64.sub(lambda match: self._base64_token(match.group(), findings, depth), text)
+        replaced: str = _BASE64.sub(lambda match: self._base64_token(match.group(), findings, depth), text)
+        return replaced
 
     def _base64_token(self, token: str, findings: Findings, depth: int) -> str:
         try:
-            decoded = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_" if "-" in token or "_" in token else None, validate=True).decode()
+            decoded = base64.b64decode(
+                token + "=" * (-len(token) % 4), altchars=b"-_" if "-" in token or "_" in token else None, validate=True
+            ).decode()
         except (binascii.Error, ValueError):
             return token
         if not fold(decoded).isprintable() and not decoded.replace("\n", "").replace("\t", "").replace("\r", "").isprintable():

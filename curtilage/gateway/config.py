@@ -1,0 +1,251 @@
+"""``gateway.yaml``: the whole configuration of a gateway, checked before anything listens.
+
+Written by the ``gateway`` role or by ``curtilage gateway init``; relative paths are relative to the file::
+
+    listen:                                  # every address the gateway answers on; IPv4 and IPv6 each need an entry
+      - {address: 192.0.2.21, port: 443}
+      - {address: "2001:db8:1::21", port: 443}
+    tls: {certificate: /etc/curtilage/gateway.pem, key: /etc/curtilage/gateway.key}     # PEM; leaf first, then the CA
+    names:                                   # exact names (Host and SNI) and the dialect spoken there; 'any' picks by path
+      api.openai.com: openai
+      api.anthropic.com: anthropic
+    upstreams:                               # vLLM hosts; private, loopback or documentation addresses, nothing else
+      - http://192.0.2.11:8000
+      - http://192.0.2.12:8000
+    models: {gpt-4o: lab-mistral, claude-sonnet-4-5: lab-mistral}                       # what callers ask for -> what is served
+    ledger: {directory: /var/lib/curtilage/ledger, signing_key: /etc/curtilage/ledger.key, name: gw-1.lab/ledger}
+    matters: /var/lib/curtilage/matters.db
+    region: {name: lab, jurisdiction: DE}
+    metrics: {textfile: /var/lib/prometheus/node-exporter/curtilage_gateway.prom}       # or {listen: {address: 127.0.0.1, port: 9109}}
+    evidence:                                # optional: where checkpoints are pushed (curtilage.audit.push)
+      url: https://192.0.2.41:8443/
+      ca: /etc/curtilage/ca.pem
+      certificate: /etc/curtilage/gateway-client.pem
+      key: /etc/curtilage/gateway-client.key
+    fields: [legal_case_strategy__c, privileged_communication__c, "*sensitive__c"]      # optional: these are the defaults
+    limits: {body_bytes: 16777216}           # optional: see Limits
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from curtilage.errors import ConfigError
+from curtilage.gateway.surfaces import SURFACES
+from curtilage.sanitize.fields import DEFAULT_FIELD_RULES, FieldRules
+
+Address = IPv4Address | IPv6Address
+
+# Where a model host may stand: RFC 1918 and 4193, loopback, and the documentation ranges the lab region uses. Link-local is not among
+# them: 169.254.169.254 is a cloud's metadata service.
+UPSTREAM_NETWORKS = tuple(
+    map(
+        ip_network,
+        (
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "127.0.0.0/8",
+            "192.0.2.0/24",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "::1/128",
+            "fc00::/7",
+            "2001:db8::/32",
+        ),
+    )
+)
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Listen(_Part):
+    """An address and a port."""
+
+    address: Address
+    port: Annotated[int, Field(ge=0, le=65535, strict=True)]
+
+
+class Tls(_Part):
+    """The gateway's certificate chain and key."""
+
+    certificate: Path
+    key: Path
+
+
+class LedgerPart(_Part):
+    """Where the ledger is, what signs it, and under which name (that of the key's ``.pub`` unless given)."""
+
+    directory: Path
+    signing_key: Path
+    name: str | None = None
+
+
+class RegionPart(_Part):
+    """The region this gateway stands in."""
+
+    name: str
+    jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2,3}$")]
+
+
+class Metrics(_Part):
+    """Metrics: a node-exporter textfile, or a loopback address."""
+
+    textfile: Path | None = None
+    listen: Listen | None = None
+
+    @field_validator("listen")
+    @classmethod
+    def _only_loopback(cls, value: Listen | None) -> Listen | None:
+        if value is not None and not value.address.is_loopback:
+            raise ValueError(f"{value.address} is not a loopback address; metrics have no access control")
+        return value
+
+
+class Evidence(_Part):
+    """Where ledger checkpoints are pushed, over mutual TLS."""
+
+    url: Annotated[str, Field(pattern=r"^https://[^@\s]+$")]
+    ca: Path
+    certificate: Path
+    key: Path
+    every_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+
+class Limits(_Part):
+    """Bounds on what one call may take."""
+
+    body_bytes: Annotated[int, Field(gt=0, le=16 << 20)] = 16 << 20
+    body_seconds: Annotated[float, Field(gt=0)] = 30.0
+    header_seconds: Annotated[float, Field(gt=0)] = 10.0
+    connect_seconds: Annotated[float, Field(gt=0)] = 2.0
+    first_byte_seconds: Annotated[float, Field(gt=0)] = 300.0
+    between_chunks_seconds: Annotated[float, Field(gt=0)] = 60.0
+    write_seconds: Annotated[float, Field(gt=0)] = 60.0
+    drain_seconds: Annotated[int, Field(gt=0)] = 30
+    answer_bytes: Annotated[int, Field(gt=0)] = 64 << 20
+
+
+class GatewayConfig(_Part):
+    """A whole ``gateway.yaml``."""
+
+    listen: Annotated[tuple[Listen, ...], Field(min_length=1)]
+    tls: Tls
+    names: Annotated[dict[str, Literal["openai", "anthropic", "any"]], Field(min_length=1)]
+    upstreams: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
+    models: Annotated[dict[str, str], Field(min_length=1)]
+    ledger: LedgerPart
+    matters: Path
+    region: RegionPart
+    metrics: Metrics = Metrics()
+    evidence: Evidence | None = None
+    fields: tuple[str, ...] = DEFAULT_FIELD_RULES
+    limits: Limits = Limits()
+
+    @field_validator("names")
+    @classmethod
+    def _names_are_exact(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if not _NAME.fullmatch(name) and not _is_address(name):
+                raise ValueError(f"{name!r} is not a lower-case host name or an address; there are no wildcards")
+        return value
+
+    @field_validator("upstreams")
+    @classmethod
+    def _upstreams_are_inside(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("an upstream is named twice")
+        return tuple(map(upstream_url, value))
+
+    @field_validator("fields")
+    @classmethod
+    def _fields_are_rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        missing = set(DEFAULT_FIELD_RULES) - {rule.lower() for rule in value}
+        if missing:
+            raise ValueError(f"the shipped field rules cannot be switched off; add {', '.join(sorted(missing))}")
+        FieldRules(value)
+        return value
+
+    @model_validator(mode="after")
+    def _both_dialects_have_routes(self) -> Self:
+        unknown = set(self.names.values()) - {"any", *SURFACES}
+        if unknown:
+            raise ValueError(f"unknown dialects {sorted(unknown)}")
+        return self
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def upstream_url(url: str) -> str:
+    """A model host's address in normal form, or a refusal: the gateway cannot route out (invariant of the design).
+
+    Only an address counts, never a name: a name is what somebody else's resolver says it is. ``localhost`` is this machine by RFC 6761.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
+        raise ValueError(f"{url!r} is not http(s)://ADDRESS:PORT")
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+    try:
+        address, port = ip_address(host), parts.port
+    except ValueError:
+        raise ValueError(f"{url!r}: an upstream is an address, not a name; names can be made to point out of the region") from None
+    if not any(address in network for network in UPSTREAM_NETWORKS):
+        raise ValueError(f"{url!r}: {address} is not a private, loopback or documentation address; the gateway has no upstream outside")
+    shown = f"[{address}]" if address.version == 6 else str(address)
+    return f"{parts.scheme}://{shown}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def load_config(path: Path) -> GatewayConfig:
+    """Read and check a ``gateway.yaml``; a mistake is told with its key, the rule and what to do."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read it: {error.strerror}", rule="the gateway starts from one file", fix="check the path and its mode", file=path
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not YAML: {error}", rule="the configuration is one YAML document", fix="correct it", file=path) from error
+    try:
+        config = GatewayConfig.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "gateway.yaml"
+        raise ConfigError(
+            first["msg"],
+            rule="see the format in curtilage/gateway/config.py; unknown keys are refused",
+            fix=f"correct {key}",
+            file=path,
+            key=key,
+        ) from error
+    return _absolute(config, path.resolve().parent)
+
+
+def _absolute(config: GatewayConfig, base: Path) -> GatewayConfig:
+    """The same configuration with absolute paths."""
+
+    def under(part: BaseModel) -> BaseModel:
+        update = {
+            name: base / value if isinstance(value, Path) else under(value) if isinstance(value, BaseModel) else value
+            for name, value in part
+        }
+        return part.model_copy(update=update)
+
+    found = under(config)
+    assert isinstance(found, GatewayConfig)  # noqa: S101 - model_copy keeps the class; for the type checker
+    return found

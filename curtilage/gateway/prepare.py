@@ -1,0 +1,99 @@
+"""From a request's bytes to what may be forwarded: dialect, matter, access, residency, sanitizer, in this order, each able to end it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from curtilage.gateway.access import authorize, check_residency, select_matter
+from curtilage.gateway.reasons import Reason, Refusal
+from curtilage.gateway.record import CallState
+from curtilage.gateway.surfaces import Call, Surface
+from curtilage.gateway.wire import parse_object
+from curtilage.matters.model import Matter, PersonalData, Snapshot
+from curtilage.sanitize.placeholders import Vault
+from curtilage.sanitize.sanitizer import Findings, Sanitizer
+
+# Above this, cleaning would hold up every other stream, so it runs beside the event loop.
+_IN_LOOP_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What goes to the model, and what is needed on the way back."""
+
+    body: bytes
+    vault: Vault
+    stream: bool
+
+
+class Preparer:
+    """Decides and cleans.
+
+    Args:
+        sanitizer: the rules.
+        models: names callers ask for -> names served.
+        jurisdiction: where this region stands.
+    """
+
+    def __init__(self, sanitizer: Sanitizer, models: Mapping[str, str], jurisdiction: str) -> None:
+        self.sanitizer, self._models, self._jurisdiction = sanitizer, models, jurisdiction
+
+    async def prepare(
+        self, state: CallState, surface: Surface, headers: Mapping[bytes, bytes], body: bytes, directory: Snapshot
+    ) -> Prepared:
+        """The body for the model, or a refusal; nothing here trusts the request about anything but its wish."""
+        state.bytes_received = len(body)
+        call = surface.accept(parse_object(body))
+        state.stream, state.dropped_parameters = call.stream, call.dropped.total()
+        matter = self._matter(state, call, headers, directory)
+        model = self._models.get(call.model)
+        if model is None:
+            raise Refusal(Reason.MODEL_UNMAPPED, f"no local model stands for that name; ask for one of {', '.join(sorted(self._models))}")
+        state.model_requested, state.model = call.model, model
+        vault = Vault(matter.derive("placeholder"))
+        salt = base64.urlsafe_b64encode(matter.derive("cache")).decode()
+        if len(body) > _IN_LOOP_BYTES:
+            forwarded = await asyncio.to_thread(self._clean, state, surface, call, matter, vault, model, salt)
+        else:
+            forwarded = self._clean(state, surface, call, matter, vault, model, salt)
+        state.bytes_forwarded = len(forwarded)
+        state.commit("received", body)
+        state.commit("forwarded", forwarded)
+        return Prepared(forwarded, vault, call.stream)
+
+    def _matter(self, state: CallState, call: Call, headers: Mapping[bytes, bytes], directory: Snapshot) -> Matter:
+        assert state.caller is not None  # noqa: S101 - authenticated before the body is read
+        named = set(call.named_matters)
+        if b"x-curtilage-matter" in headers:
+            named.add(headers[b"x-curtilage-matter"].decode("latin-1").strip())
+        if len(named) > 1:
+            raise Refusal(Reason.MATTER_DENIED, "the request names more than one matter")
+        wanted = next(iter(named), None)
+        own = directory.memberships.get(state.caller.identity.id, frozenset())
+        if wanted is None and call.hinted_matter in own:
+            wanted = call.hinted_matter
+        matter = select_matter(state.caller, wanted, directory)
+        state.matter = matter
+        authorize(state.caller, matter, directory)
+        state.residency_basis = check_residency(matter, self._jurisdiction)
+        return matter
+
+    def _clean(self, state: CallState, surface: Surface, call: Call, matter: Matter, vault: Vault, model: str, salt: str) -> bytes:
+        findings = Findings(vault, personal_data=matter.personal_data is not PersonalData.ALLOW)
+        try:
+            cleaned = self.sanitizer.clean(call.body, findings)
+            if findings.counts:
+                # A field taken out may leave a shape the dialect does not have; what goes on is still checked.
+                cleaned = surface.accept(cleaned).body
+            forwarded = orjson.dumps(surface.to_model(cleaned, model, salt))
+        except Refusal:
+            raise
+        except Exception as error:  # whatever went wrong, the text has not been shown clean
+            raise Refusal(Reason.SANITIZER_FAILED, "the request could not be shown to be clean, so it was not forwarded") from error
+        state.removed = findings.counts
+        return forwarded

@@ -1,0 +1,67 @@
+"""Why a call was not answered: stable codes, told to the caller in its dialect and written to the ledger."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A ``curtilage.*`` reason code; part of the contract, so one is never renamed."""
+
+    ROUTE_UNKNOWN = "curtilage.route_unknown"
+    HOST_MISMATCH = "curtilage.host_mismatch"
+    IDENTITY_UNKNOWN = "curtilage.identity_unknown"
+    MATTER_REQUIRED = "curtilage.matter_required"
+    MATTER_DENIED = "curtilage.matter_denied"
+    CLEARANCE_TOO_LOW = "curtilage.clearance_too_low"
+    ETHICAL_WALL = "curtilage.ethical_wall"
+    RESIDENCY = "curtilage.residency"
+    MODEL_UNMAPPED = "curtilage.model_unmapped"
+    FEATURE_REFUSED = "curtilage.feature_refused"
+    ATTACHMENT_REFUSED = "curtilage.attachment_refused"
+    ENCODING_REFUSED = "curtilage.encoding_refused"
+    BODY_MALFORMED = "curtilage.body_malformed"
+    BODY_TOO_LARGE = "curtilage.body_too_large"
+    BODY_TOO_SLOW = "curtilage.body_too_slow"
+    SANITIZER_FAILED = "curtilage.sanitizer_failed"
+    LEDGER_UNAVAILABLE = "curtilage.ledger_unavailable"
+    DRAINING = "curtilage.draining"
+    UPSTREAM_UNAVAILABLE = "curtilage.upstream_unavailable"
+    UPSTREAM_TIMEOUT = "curtilage.upstream_timeout"
+    UPSTREAM_REJECTED = "curtilage.upstream_rejected"
+    UPSTREAM_GARBAGE = "curtilage.upstream_garbage"
+    UPSTREAM_TRUNCATED = "curtilage.upstream_truncated"
+    INTERNAL = "curtilage.internal"
+
+
+# 403 unless named: SDKs retry 408, 409, 429 and 5xx, so a policy decision must not look like a passing fault.
+_STATUS = {
+    Reason.BODY_MALFORMED: 400,
+    Reason.BODY_TOO_LARGE: 413,
+    Reason.BODY_TOO_SLOW: 400,
+    Reason.DRAINING: 503,
+    Reason.UPSTREAM_UNAVAILABLE: 503,
+    Reason.UPSTREAM_TIMEOUT: 504,
+    Reason.UPSTREAM_REJECTED: 400,
+    Reason.UPSTREAM_GARBAGE: 502,
+    Reason.UPSTREAM_TRUNCATED: 502,
+    Reason.INTERNAL: 500,
+}
+
+
+class Refusal(Exception):
+    """The call ends here.
+
+    Args:
+        reason: the stable code.
+        message: for the caller: which rule, and what to do; never text from the request.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that goes with the reason."""
+        return _STATUS.get(self.reason, 403)
