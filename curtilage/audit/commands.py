@@ -133,7 +133,9 @@ def query(
     elif output is Format.CSV:
         stdout.file.write(to_csv(rows, columns))
     else:
-        table = Table(*columns)
+        table = Table()
+        for column in columns:
+            table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*(cell(row.get(column)) for column in columns))
         stdout.print(table)

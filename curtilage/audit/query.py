@@ -46,7 +46,11 @@ def calls(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             row = waiting.pop(record["intent"], None)
             if row is not None:
                 row["ended"] = record["time"]
-                row |= {key: value for key, value in record["data"].items() if value is not None}
+                for key, value in record["data"].items():
+                    if isinstance(value, Mapping) and isinstance(row.get(key), Mapping):
+                        row[key] = {**row[key], **value}  # e.g. commitments: to the prompt at the start, to the answer at the end
+                    elif value is not None:
+                        row[key] = value
             continue
         row = {
             "call": record.get("call", ""),

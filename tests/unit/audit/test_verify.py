@@ -21,6 +21,7 @@ from curtilage.audit.export import export_ledger
 from curtilage.audit.ledger import Ledger
 from curtilage.audit.merkle import fold, leaf_hash
 from curtilage.audit.note import Checkpoint, Signer
+from curtilage.audit.query import Filter, counts, select, to_csv
 from curtilage.audit.tiles import Edge, decode_bundle, encode_bundle, index_path, tile_path
 from curtilage.audit.verify import verify
 from curtilage.audit.wal import frame
@@ -251,6 +252,26 @@ def test_a_torn_end_is_cut_kept_aside_and_told(tmp_path: Path, signer: Signer) -
     assert kept.read_bytes() == torn
     kept.write_bytes(b"other")
     assert verify(copy, str(signer.verifier)).verdict is Verdict.FAIL
+
+
+def test_a_row_joins_what_intent_and_outcome_say() -> None:
+    records = [
+        {"index": 0, "kind": "intent", "time": "2030", "call": "a", "data": {"matter": "M", "commitments": {"sent": "x"}, "reason": None}},
+        {"index": 1, "kind": "intent", "time": "2031", "call": "b", "data": {"matter": "M"}},
+        {
+            "index": 2,
+            "kind": "outcome",
+            "time": "2032",
+            "call": "a",
+            "intent": 0,
+            "data": {"result": "=1+1", "commitments": {"returned": "y"}},
+        },
+    ]
+    first, second = select(records, Filter(matter="M"))
+    assert (first["commitments"], first["result"], first["ended"]) == ({"sent": "x", "returned": "y"}, "=1+1", "2032")
+    assert "result" not in second
+    assert counts([first, second])["by_result"] == {"=1+1": 1, "open": 1}
+    assert "'=1+1" in to_csv([first], ("result",)), "a value a spreadsheet would run is quoted"
 
 
 def test_the_verbs_answer_with_the_contract_s_exit_codes(write: Write, signer: Signer, tmp_path: Path) -> None:
