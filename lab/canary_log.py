@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from curtilage.paths import lab_dir
 
@@ -20,14 +21,14 @@ def directory() -> Path:
     return lab_dir() / "canary"
 
 
-def records(where: str | None = None) -> Iterator[dict[str, Any]]:
-    """Every record, oldest first within each canary; a line still being written is left for the next reader."""
+def records(where: str | None = None, *, holding: str = "") -> Iterator[dict[str, Any]]:
+    """Every record whose line holds a text, oldest first within each canary; a line still being written is left for the next reader."""
     for file in sorted(directory().glob("*.jsonl")):
         if where is not None and file.stem != where:
             continue
         with file.open(encoding="utf-8") as handle:
             for line in handle:
-                if line.endswith("\n"):
+                if holding in line and line.endswith("\n"):
                     yield json.loads(line)
 
 
@@ -38,8 +39,8 @@ def read(uuid: str, *, where: str | None = None) -> list[dict[str, Any]]:
         uuid: with or without dashes, in either case.
         where: ``internet`` (it left the region) or ``bridge`` (it left the host); both when not given.
     """
-    mark = uuid.replace("-", "").lower()
-    return [record for record in records(where) if any(found.replace("-", "") == mark for found in record["uuids"])]
+    mark = str(UUID(uuid))
+    return [record for record in records(where, holding=mark) if mark in record["uuids"]]
 
 
 def since(moment: float, *, where: str | None = None, **fields: Any) -> list[dict[str, Any]]:

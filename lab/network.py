@@ -135,15 +135,21 @@ def _attach(region: Region, end: Leg, *, port: str) -> None:
 
 
 def _internet(region: Region) -> None:
+    """The way back leads to the segment alone.
+
+    A packet from any other source (a nested namespace, a forged address) is received and written down but not answered: with a default
+    route back, the edge would return the answer to the canary, which would answer its own echo for ever.
+    """
     batch = [
         "link set lo up",
         f"address add {WAN_INTERNET4} peer {WAN_EDGE4} dev {INTERNET_LINK}",
         f"address add {WAN_INTERNET6}/64 dev {INTERNET_LINK} nodad",
         f"address add {CANARY6}/128 dev {INTERNET_LINK} nodad",
         f"link set {INTERNET_LINK} up",
-        f"route add default via {WAN_EDGE4}",
-        f"route add ::/0 via {WAN_EDGE6} dev {INTERNET_LINK}",
+        f"route add {region.segment.ipv4} via {WAN_EDGE4}",
     ]
+    if region.segment.ipv6 is not None:
+        batch.append(f"route add {region.segment.ipv6} via {WAN_EDGE6} dev {INTERNET_LINK}")
     _sysctl(INTERNET, ["net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv4.icmp_ratelimit=0"])
     _batch(INTERNET, batch)
 
