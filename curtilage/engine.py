@@ -150,11 +150,17 @@ class Engine:
         raise self._failed("preview", done, [])
 
     def destroy(self) -> None:
-        """Remove the stack's resources and the stack; nothing to remove is no error."""
+        """Remove the stack's resources and the stack; nothing to remove is no error.
+
+        ``destroy --remove`` would delete the stack file of the checkout with it, so the stack is removed by itself, keeping configuration.
+        """
         self._prepare()
-        done = self._run("destroy", "--yes", "--skip-preview", "--suppress-outputs", "--remove", *self._on_stack())
+        done = self._run("destroy", "--yes", "--skip-preview", "--suppress-outputs", *self._on_stack())
         if done.returncode != 0:
             raise self._failed("destroy", done, [])
+        done = self._run("stack", "rm", "--yes", "--preserve-config", "--stack", self.stack, cwd=self._work)
+        if done.returncode != 0:
+            raise self._failed("stack rm", done, [])
 
     def environment(self) -> dict[str, str]:
         """The whole environment of the engine: nothing else of the caller's reaches it or the program."""
