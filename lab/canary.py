@@ -52,7 +52,7 @@ class Log:
     def write(self, **record: Any) -> None:
         """Write one record and flush it: a probe reads the log right after its packet died or did not.
 
-        Of records that differ in time alone, a few a second are enough: a flood must neither fill the disk nor make the sniffer fall behind.
+        Of records that differ in time alone, a few a second are enough: a flood must not fill the disk or make the sniffer fall behind.
         """
         now = time.time()
         body = json.dumps(record, separators=(",", ":"))
