@@ -22,7 +22,7 @@ def conversation(document: dict[str, str], rng: Random) -> list[Message]:
         messages.append({"role": "system", "content": SYSTEM[language]})
     if shape < 0.25:
         question = _RECORD[language].format(document["title"] + ".", question)
-    elif shape < 0.4:
+    elif shape < 0.32:
         question = document["document"] + "\n\n" + question
     messages.append({"role": "user", "content": question})
     messages.append({"role": "assistant", "content": document["answer"]})
