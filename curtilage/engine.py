@@ -183,7 +183,8 @@ class Engine:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
-        own = {name: os.environ[name] for name in _OPERATORS_OWN if name in os.environ}
+        # The lab's state is the checkout's own, whatever backend the operator works with otherwise.
+        own = {} if self.region.lab else {name: os.environ[name] for name in _OPERATORS_OWN if name in os.environ}
         if "PULUMI_CONFIG_PASSPHRASE_FILE" in own:
             del exports["PULUMI_CONFIG_PASSPHRASE"]
         return exports | own
