@@ -6,6 +6,7 @@ works: another namespace than its parent's, no interface but ``lo``, and that on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -91,8 +92,10 @@ def run_isolated(module: str, job: dict[str, Any], *, say: Callable[[str], None]
         assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - both are pipes; for the type checker
         tail: list[str] = []
         try:
-            process.stdin.write(json.dumps(job | {"outside_namespace": namespace_inode()}))
-            process.stdin.close()
+            # A child that died at once closes the pipe; its exit status and its last words tell more than the broken pipe.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(job | {"outside_namespace": namespace_inode()}))
+                process.stdin.close()
             for line in process.stderr:
                 tail = [*tail[-29:], line.rstrip()]
                 say(line.rstrip())

@@ -6,8 +6,10 @@ gives it its name.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from curtilage.models.files import MANIFEST, SIGNATURE, Unsafe
 from curtilage.models.manifest import ModelManifest, read_manifest
 from curtilage.models.signing import check_manifest, sign, verify
 from curtilage.paths import cache_dir
+
+STALE_SECONDS = 3_600
 
 
 def cached_models() -> Path:
@@ -50,6 +54,7 @@ def make(target: Path, build: Callable[[Path], None]) -> Path:
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name[:16]}-", dir=target.parent))
     except OSError as error:
         raise StepError("model store", f"{target.parent}: {error.strerror}", fix="free space, or set CURTILAGE_CACHE elsewhere") from error
@@ -61,6 +66,14 @@ def make(target: Path, build: Callable[[Path], None]) -> Path:
         raise StepError("model store", f"{target}: {error.strerror or error}", fix="free space, then run the same command again") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what a killed run left an hour ago or more; a younger one may belong to a run that still works."""
+    for path in directory.glob(".*-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_dir() and time.time() - path.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def stage(source: Path, private_key: Path, public_key: Path, destination: Path) -> Path:
