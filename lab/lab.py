@@ -8,6 +8,7 @@ stop removes them.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import shlex
 import subprocess
@@ -222,7 +223,7 @@ class Lab:
         cgroups.remove()
         if self.directory.exists():
             remove_tree(self.directory)
-        if self.directory.parent.is_dir() and not any(self.directory.parent.iterdir()):
+        with contextlib.suppress(OSError):  # not empty, or a mount of the machine's own: then it is not ours to remove
             self.directory.parent.rmdir()
 
     def broken(self) -> list[str]:
