@@ -1,10 +1,11 @@
 """Converge a region's hosts: the roles in ``ansible/``, run through ansible-runner, and judged by which hosts were really reached.
 
-Ansible calls a run that matched no host a success. Here the hosts reached must be the hosts of the region, all of them, or the step failed.
+Ansible calls a run that matched no host a success. Here the hosts reached must be the hosts of the region, all of them, or the step
+failed.
 
-Where secrets go: certificates and keys stay files under ``state_dir()``; the inventory and the extra variables name their paths, the roles copy
-them with ``no_log``. A run's private directory (0700) holds the inventory and whatever ansible-runner writes, and is removed when the run ends,
-also by an error or an interrupt; one that a killed run left is removed by the next.
+Where secrets go: certificates and keys stay files under ``state_dir()``; the inventory and the extra variables name their paths, the
+roles copy them with ``no_log``. A run's private directory (0700) holds the inventory and whatever ansible-runner writes, and is removed
+when the run ends, also by an error or an interrupt; one that a killed run left is removed by the next.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ IDLE_SECONDS = 600
 DIALECTS = {"api.openai.com": "openai", "api.anthropic.com": "anthropic"}
 # What Ansible and ssh need of the caller's environment, and nothing else of it: not its keys, tokens or proxies.
 KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "SSH_AUTH_SOCK", "TZ", "CURTILAGE_STATE")
+
+SSH_OPTIONS = ("ControlMaster=auto", "ControlPersist=30s", "ServerAliveInterval=15", "ServerAliveCountMax=4")
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ def configure(
     result = ConfigureResult(
         hosts_expected=expected,
         hosts_reached=tuple(sorted(set(run.stats.get("processed", {})) - set(run.stats.get("dark", {})))),
-        changed=len(run.changes),
+        # From the statistics, since a task with no_log shows in no event what it changed.
+        changed=sum(run.stats.get("changed", {}).values()),
         changes=tuple(run.changes),
         failed=tuple(run.failures),
         not_run=run.not_run,
@@ -227,6 +231,7 @@ def _write_request(
             host.pop("ansible_host", None)
     (private / "inventory.json").write_bytes(orjson.dumps(document))
     ssh = [f"-F {ssh_config}"] if ssh_config is not None else []
+    ssh += [f"-o {option}" for option in SSH_OPTIONS]
     environment = {
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
         "ANSIBLE_HOME": str(private / "home"),
@@ -234,7 +239,7 @@ def _write_request(
         # ansible-runner switches host key checking off unless the environment says otherwise; ansible.cfg alone would lose.
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(private / "cp"),
-        "ANSIBLE_SSH_ARGS": " ".join([*ssh, "-o ControlMaster=auto -o ControlPersist=30s -o ServerAliveInterval=15 -o ServerAliveCountMax=4"]),
+        "ANSIBLE_SSH_ARGS": " ".join(ssh),
     }
     request = {
         "project": str(PROJECT),
@@ -259,7 +264,9 @@ def _private_directory(region: str) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StepError("configure", f"another run is configuring {region}", fix="wait for it to end, then run the command again") from error
+            raise StepError(
+                "configure", f"another run is configuring {region}", fix="wait for it to end, then run the command again"
+            ) from error
         lock.seek(0)
         left = Path(lock.read().strip() or "/nonexistent")
         if left.name.startswith(PREFIX) and left.is_dir() and not left.is_symlink() and left.stat().st_uid == os.geteuid():
@@ -311,9 +318,8 @@ def _run_worker(private: Path, run_prefix: Sequence[str], progress: Callable[[st
             env=environment,
             start_new_session=True,  # an interrupt of the user is ours to pass on, once
         )
-        assert worker.stdout is not None
         try:
-            for line in worker.stdout:
+            for line in worker.stdout or ():
                 _take(line, run, progress)
             worker.wait()
         except BaseException:
@@ -337,7 +343,12 @@ def _take(line: bytes, run: _Run, progress: Callable[[str], None]) -> None:
     elif "changed" in record:
         run.changes.append(Change(record["host"], record["role"] or "", record["changed"]))
     elif "failed" in record or "unreachable" in record:
-        found = Failure(record.get("host") or record.get("unreachable") or "", record.get("role") or "", record.get("failed") or "connect", record["message"])
+        found = Failure(
+            record.get("host") or record.get("unreachable") or "",
+            record.get("role") or "",
+            record.get("failed") or "connect",
+            record["message"],
+        )
         run.failures.append(found)
         progress(f"  ✗ {found.host}: {found.task}")
     elif "not_run" in record:

@@ -1,7 +1,8 @@
 """The part of ``configure`` that runs where the hosts can be reached: one ansible-runner call, told as JSON lines on stdout.
 
-``configure`` starts it as ``<run prefix> python -m curtilage.configure_worker <private directory>``, for the lab inside the operator's network
-namespace. It is a process of its own because a namespace belongs to a process, and because Ansible's output must not reach the user's stdout.
+``configure`` starts it as ``<run prefix> python -m curtilage.configure_worker <private directory>``, for the lab inside the operator's
+network namespace. It is a process of its own because a namespace belongs to a process, and because Ansible's output must not reach the
+user's stdout.
 
 Only what a person needs leaves it: which task runs, what changed, what failed. Module arguments and results stay in the private directory,
 which the caller removes.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import ansible_runner
 import orjson
@@ -33,17 +34,16 @@ def failure(data: dict[str, Any]) -> str:
     if result.get("_ansible_no_log") or "censored" in result:
         return "the task failed; its output is hidden because it handles secrets"
     texts = [str(result[key]) for key in ("msg", "stderr", "module_stderr", "module_stdout", "difference") if result.get(key)]
-    for item in result.get("results") or []:
-        if isinstance(item, dict) and item.get("failed"):
-            texts.append(failure({"res": item}))
+    items = result.get("results")
+    texts.extend(failure({"res": item}) for item in items or () if isinstance(item, dict) and item.get("failed"))
     return "\n".join(dict.fromkeys(texts))[:MESSAGE_CHARACTERS] or "the task failed and said nothing"
 
 
 class Seen:
     """What the events told that is needed at the end."""
 
-    stats: dict[str, Any] = {}
-    tail: deque[str] = deque(maxlen=30)
+    stats: ClassVar[dict[str, Any]] = {}
+    tail: ClassVar[deque[str]] = deque(maxlen=30)
 
 
 def on_event(event: dict[str, Any]) -> bool:

@@ -6,8 +6,8 @@ Ansible's own fact gathering asks for far more, slowly, and not for the capabili
 
 from __future__ import annotations
 
-import os
 import shutil
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -38,7 +38,7 @@ SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def bounding_set() -> int:
     """The capability bounding set of process 1: what any service of this host could ever hold."""
-    with open("/proc/1/status", encoding="ascii") as status:
+    with Path("/proc/1/status").open(encoding="ascii") as status:
         for line in status:
             if line.startswith("CapBnd:"):
                 return int(line.split()[1], 16)
@@ -48,8 +48,7 @@ def bounding_set() -> int:
 def container() -> str:
     """The container manager systemd was told of (``systemd-nspawn`` in the lab), or the empty string."""
     try:
-        with open("/run/systemd/container", encoding="ascii") as name:
-            return name.read().strip()
+        return Path("/run/systemd/container").read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return ""
 
@@ -62,7 +61,7 @@ def main() -> None:
         "capabilities": sorted(name for name, bit in CAPABILITIES.items() if bits >> bit & 1),
         "container": container(),
         "programs": sorted(name for name in PROGRAMS if shutil.which(name, path=SEARCH)),
-        "trees": sorted(name for name in TREES if os.path.isdir(f"/opt/{name}")),
+        "trees": sorted(name for name in TREES if Path(f"/opt/{name}").is_dir()),
     }
     module.exit_json(changed=False, ansible_facts={"curtilage": facts})
 

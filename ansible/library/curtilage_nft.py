@@ -1,18 +1,18 @@
 #!/usr/bin/python3
 """Load a ruleset atomically and hold that what the kernel has is what the file says, nothing less and nothing more.
 
-nft normalises what it lists, so file and kernel cannot be compared as text. This module loads the file into an empty network namespace of its
-own and compares what nft lists there with what it lists on the host. A rule edited, added or removed by hand, a foreign table and a missing one
-all show. The comparison never touches the host's namespace; the repair is one transaction (flush and define together), so there is no moment
-without a ruleset.
+nft normalises what it lists, so file and kernel cannot be compared as text. This module loads the file into an empty network namespace of
+its own and compares what nft lists there with what it lists on the host. A rule edited, added or removed by hand, a foreign table and a
+missing one all show. The comparison never touches the host's namespace; the repair is one transaction (flush and define together), so there
+is no moment without a ruleset.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import tempfile
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -78,11 +78,10 @@ def compare(module: AnsibleModule, text: str) -> list[str]:
 def main() -> None:
     """Compare, repair, compare again."""
     module = AnsibleModule(argument_spec={"path": {"type": "path", "default": "/etc/nftables.conf"}}, supports_check_mode=True)
-    path = module.params["path"]
-    if not os.path.exists(path):
+    path = Path(module.params["path"])
+    if not path.exists():
         module.exit_json(changed=True, difference=[f"{path} is not there yet"])
-    with open(path, encoding="utf-8") as handle:
-        text = handle.read()
+    text = path.read_text(encoding="utf-8")
     difference = compare(module, text)
     if difference and not module.check_mode:
         code, _, err = module.run_command(["nft", "--file", "-"], data="flush ruleset\n" + text)

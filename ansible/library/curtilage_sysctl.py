@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """Kernel settings: set those this host's kernel namespace allows, and name those it does not.
 
-A container may read most settings and write few. Writing them with errors ignored would hide which hold; this module reads every one back and
-returns those that neither hold nor can be set, so that the role reports them instead of claiming them.
+A container may read most settings and write few. Writing them with errors ignored would hide which hold; this module reads every one back
+and returns those that neither hold nor can be set, so that the role reports them instead of claiming them.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -35,15 +37,14 @@ refused:
 """
 
 
-def path_of(key: str) -> str:
+def path_of(key: str) -> Path:
     """The file of a setting; dots separate, as in sysctl(8)."""
-    return "/proc/sys/" + key.replace(".", "/")
+    return Path("/proc/sys", *key.split("."))
 
 
 def read(key: str) -> str:
     """The value now."""
-    with open(path_of(key), encoding="ascii") as handle:
-        return handle.read().strip()
+    return path_of(key).read_text(encoding="ascii").strip()
 
 
 def settle(key: str, values: list[str], check: bool) -> tuple[bool, str | None]:
@@ -54,8 +55,7 @@ def settle(key: str, values: list[str], check: bool) -> tuple[bool, str | None]:
             return False, None
         if check:
             return True, None
-        with open(path_of(key), "w", encoding="ascii") as handle:
-            handle.write(values[0])
+        path_of(key).write_text(values[0], encoding="ascii")
         now = read(key)
     except FileNotFoundError:
         return False, "this kernel has no such setting"

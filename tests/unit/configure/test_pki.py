@@ -69,9 +69,13 @@ def test_a_leaf_for_another_name_signed_with_the_stolen_ca_key_is_refused(name: 
         .not_valid_after(NOW + timedelta(days=1))
     )
     for extension in genuine.extensions:
-        value = x509.SubjectAlternativeName([x509.DNSName(name)]) if isinstance(extension.value, x509.SubjectAlternativeName) else extension.value
+        value = (
+            x509.SubjectAlternativeName([x509.DNSName(name)])
+            if isinstance(extension.value, x509.SubjectAlternativeName)
+            else extension.value
+        )
         builder = builder.add_extension(value, extension.critical)
-    with pytest.raises(VerificationError, match="(?i)constraint"):
+    with pytest.raises(VerificationError, match=r"(?i)constraint"):
         _verify(pki.ca, builder.sign(stolen, hashes.SHA256()), x509.DNSName(name))
 
 
