@@ -184,7 +184,7 @@ def may_process(matter_jurisdiction: str, processing_jurisdiction: str) -> Decis
         if where <= frozenset[str]().union(*(_countries(code) for code in transfer.to)):
             return Decision(
                 allowed=False,
-                basis=f"no residency rule of {matter.code} covers {processing_jurisdiction}; a transfer instrument exists ({transfer.basis})",
+                basis=f"no residency rule of {matter.code} covers {processing_jurisdiction}; for personal data alone: {transfer.basis}",
                 source=transfer.source,
                 conditions=transfer.conditions,
             )

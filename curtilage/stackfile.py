@@ -65,7 +65,7 @@ def read_stack(path: Path) -> Any:
     """The value of ``config: {curtilage:region: ...}``, every other key of ours refused."""
     file = shown(path)
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             f"not YAML: {error}", rule="a stack file is YAML with each key once", fix="correct the line", file=file
