@@ -5,7 +5,8 @@ Tree::
     CurtilageError            exit 2: usage or input error
     ├── ConfigError           a file says something a rule forbids
     ├── MachineError          this machine lacks something the command needs
-    └── StepError             a step of a longer run failed; says what was and was not applied
+    ├── StepError             exit 1: a step of a longer run failed; says what was and was not applied
+    └── NotRunError           exit 3: a claim could not be tested here; the message says what it would take
 
 A message says what was given, which rule it breaks, and what to do. No user's mistake ends in a traceback.
 """
@@ -56,3 +57,9 @@ class StepError(CurtilageError):
     def __init__(self, step: str, reason: str, *, fix: str) -> None:
         self.step, self.reason, self.fix = step, reason, fix
         super().__init__(f"{step}: {reason}\n  fix:  {fix}")
+
+
+class NotRunError(CurtilageError):
+    """A claim could not be tested here: the answer is NOT-RUN, which is never PASS."""
+
+    exit_code = 3

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from curtilage.canonical import digest_of
 from curtilage.engine_build import ensure_engine
 from curtilage.models.build import build_lab_model, sign_to, signing_key
+from curtilage.models.files import MANIFEST
 from curtilage.models.manifest import read_manifest
 from curtilage.paths import state_dir
 
@@ -31,6 +33,10 @@ class Prepared:
     store: Path
 
 
+NOTHING_TO_PREPARE = Prepared(images={}, models={}, store=Path("/nonexistent"))
+"""A real site: its images and models are imported and staged beforehand (docs/quickstart.md)."""
+
+
 def prepare_lab(say: Callable[[str], None]) -> Prepared:
     """Make what is missing; a second run finds all of it.
 
@@ -47,15 +53,14 @@ def prepare_lab(say: Callable[[str], None]) -> Prepared:
         store = state_dir() / "models"
         staged = sign_to(built, signing_key(), store)
         # A tree's directory is named by the digest of its lock: that names the bytes, because every wheel in it is hash-locked.
-        images = {name: digest_of({"tree": tree.name}) for name, tree in trees.items()} | {"base": digest_of({"base": base.name})}
-        return Prepared(images=images, models={built.name: read_manifest(staged / "manifest.json").digest}, store=store)
+        made = {f"lab-tree/{name}": tree for name, tree in trees.items()} | {"lab-base": base}
+        images = {name: digest_of({name: path.name}) for name, path in made.items()}
+        return Prepared(images=images, models={built.name: read_manifest(staged / MANIFEST).digest}, store=store)
 
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as lanes:
-        engine, rest = lanes.submit(ensure_engine), lanes.submit(files_and_model)
-        done, _ = wait([engine, rest], return_when=FIRST_EXCEPTION)
-        for lane in done:
+        engine: Future[Path] = lanes.submit(ensure_engine)
+        rest: Future[Prepared] = lanes.submit(files_and_model)
+        # The first failure is told at once, not after the other lane's minutes.
+        for lane in as_completed(cast("tuple[Future[object], ...]", (engine, rest))):
             lane.result()
-        engine.result()
         return rest.result()
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from curtilage.commands.reach import reach
+from curtilage.errors import NotRunError
 from curtilage.output import print_json, stdout
 from curtilage.paths import out_dir
 from curtilage.probes.table import not_passed, probe_table, verdict_counts
@@ -34,6 +35,11 @@ def verify(
 def run_verification(name: str) -> Verification:
     """The live suite on a region, wherever it runs."""
     where = reach(load_region(name))
+    if where.canary is None:
+        raise NotRunError(
+            f"NOT-RUN: {name} has no canary, so silence would prove nothing\n  fix:  export CURTILAGE_CANARY=DIRECTORY of its records"
+        )
+        )
     return verify_region(
         region=name, prefix=where.prefix, ssh_config=where.ssh_config, canary=where.canary, out=out_dir() / name / "verification"
     )

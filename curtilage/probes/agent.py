@@ -23,7 +23,12 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+Probe = dict[str, Any]
+Seen = tuple[str, dict[str, Any]]  # the signature, and what else the attacker saw
 
 TIMEOUT_SECONDS = 0.6
 UPLINK = "host0"
@@ -33,11 +38,11 @@ ETH_IPV4, ETH_IPV6, ETH_EXPERIMENTAL = 0x0800, 0x86DD, 0x88B5
 NESTED = "ct-nested"
 
 
-def family(probe):
+def family(probe: Probe) -> int:
     return socket.AF_INET6 if probe["family"] == 6 else socket.AF_INET
 
 
-def signature_of(error):
+def signature_of(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "timeout"
     names = {
@@ -48,10 +53,11 @@ def signature_of(error):
         errno.ECONNREFUSED: "refused",
         errno.ENOBUFS: "enobufs",
     }
-    return names.get(error.errno, f"error:{errno.errorcode.get(error.errno, error.errno)}")
+    number = error.errno or 0
+    return names.get(number, f"error:{errno.errorcode.get(number, number)}")
 
 
-def tcp(probe):
+def tcp(probe: Probe) -> Seen:
     """Connect and, if that works, hand over the UUID: an open path is proven at the far end."""
     with socket.socket(family(probe), socket.SOCK_STREAM) as sock:
         sock.settimeout(TIMEOUT_SECONDS)
@@ -64,7 +70,7 @@ def tcp(probe):
         return "connected", {}
 
 
-def udp(probe, payload=None):
+def udp(probe: Probe, payload: bytes | None = None) -> Seen:
     with socket.socket(family(probe), socket.SOCK_DGRAM) as sock:
         sock.settimeout(TIMEOUT_SECONDS)
         try:
@@ -75,16 +81,16 @@ def udp(probe, payload=None):
         return "answered", {"data": data.hex()}
 
 
-def checksum(data):
+def checksum(data: bytes) -> int:
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
 
 
-def icmp(probe):
+def icmp(probe: Probe) -> Seen:
     """Echo request whose payload is the UUID. ICMPv6 checksums are the kernel's work on a raw ICMPv6 socket (RFC 3542)."""
     six = probe["family"] == 6
     body = struct.pack("!HH", os.getpid() & 0xFFFF, 1) + probe["uuid"].encode()
@@ -110,7 +116,7 @@ def icmp(probe):
         return "sent", {}
 
 
-def rawip(probe):
+def rawip(probe: Probe) -> Seen:
     """A packet of an IP protocol that is neither TCP, UDP nor ICMP (47 GRE, 132 SCTP, ...)."""
     with socket.socket(family(probe), socket.SOCK_RAW, probe["protocol_number"]) as sock:
         try:
@@ -120,14 +126,14 @@ def rawip(probe):
         return "sent", {}
 
 
-def udp_datagram(probe, source):
+def udp_datagram(probe: Probe, source: str) -> bytes:
     """An IPv4 or IPv6 UDP datagram as bytes, for frames that skip the IP stack."""
     payload = probe["uuid"].encode()
     length = 8 + len(payload)
     packed = [socket.inet_pton(family(probe), address) for address in (source, probe["target"])]
     if probe["family"] == 6:
         pseudo = packed[0] + packed[1] + struct.pack("!I3xB", length, 17)
-        head = struct.pack("!IHBB", 6 << 28, length, 17, 64) + packed[0] + packed[1]
+        head: bytes = struct.pack("!IHBB", 6 << 28, length, 17, 64) + packed[0] + packed[1]
     else:
         pseudo = packed[0] + packed[1] + struct.pack("!BBH", 0, 17, length)
         head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 1, 0, 64, 17, 0, packed[0], packed[1])
@@ -136,16 +142,13 @@ def udp_datagram(probe, source):
     return head + struct.pack("!HHHH", 40000, probe["port"], length, checksum(pseudo + header + payload) or 0xFFFF) + payload
 
 
-def interface_address(version):
-    shown = json.loads(
-        subprocess.run(
-            ["ip", "-j", f"-{version}", "addr", "show", "dev", UPLINK, "scope", "global"], capture_output=True, check=True
-        ).stdout
-    )
-    return next(info["local"] for link in shown for info in link.get("addr_info", []))
+def interface_address(version: int) -> str:
+    command = ["ip", "-j", f"-{version}", "addr", "show", "dev", UPLINK, "scope", "global"]
+    shown = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return str(next(info["local"] for link in shown for info in link.get("addr_info", [])))
 
 
-def router_mac(probe):
+def router_mac(probe: Probe) -> bytes:
     """The router's link-layer address: an attacker learns it from the neighbour table, so the probe does too."""
     version = str(probe["family"])
     shown = json.loads(subprocess.run(["ip", "-j", f"-{version}", "route", "show", "default"], capture_output=True, check=True).stdout)
@@ -161,7 +164,7 @@ def router_mac(probe):
     return b"\xff" * 6
 
 
-def frame(probe):
+def frame(probe: Probe) -> Seen:
     """A frame by AF_PACKET: skips every inet hook, so only the netdev egress chain can stop it (docs/threat-model.md)."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
         sock.bind((UPLINK, 0))
@@ -180,7 +183,7 @@ def frame(probe):
         return "sent", {}
 
 
-def dns(probe):
+def dns(probe: Probe) -> Seen:
     """A query with the UUID as a label, as a tunnel would send it."""
     name = probe.get("name") or f"{probe['uuid']}.exfil.example"
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
@@ -195,21 +198,21 @@ def dns(probe):
     return f"rcode:{RCODES.get(data[3] & 15, data[3] & 15)}", {"answers": struct.unpack("!H", data[6:8])[0]}
 
 
-def run(*argv):
+def run(*argv: str) -> None:
     subprocess.run(argv, check=True, capture_output=True)
 
 
 FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
 
 
-def set_forwarding(values):
+def set_forwarding(values: list[str]) -> None:
     """Write the host's forwarding switches through a /proc of our own: a container's own one is often read-only, which stops no root."""
-    writes = " && ".join(f"echo {value} > /proc/sys/{name}" for name, value in zip(FORWARDING, values))
+    writes = " && ".join(f"echo {value} > /proc/sys/{name}" for name, value in zip(FORWARDING, values, strict=True))
     run("unshare", "--mount", "sh", "-c", f"mount -t proc proc /proc && {writes}")
 
 
 @contextlib.contextmanager
-def nested_namespace():
+def nested_namespace() -> Iterator[None]:
     """A container-like guest on this host whose traffic the host would forward: the `output` hook never sees it."""
     before = [Path("/proc/sys", name).read_text().strip() for name in FORWARDING]
     subprocess.run(["ip", "netns", "del", NESTED], capture_output=True)
@@ -237,7 +240,7 @@ def nested_namespace():
         subprocess.run(["ip", "link", "del", "ct-out"], capture_output=True)
 
 
-def forward(probe):
+def forward(probe: Probe) -> Seen:
     """The same datagram, sent from inside the guest through this host."""
     child = json.dumps({"probes": [{**probe, "kind": "udp"}], "controls": [], "nested": True})
     argv = ["ip", "netns", "exec", NESTED, sys.executable, "-c", PLAN["source"], child]
@@ -251,7 +254,7 @@ def forward(probe):
 KINDS = {"tcp": tcp, "udp": udp, "icmp": icmp, "rawip": rawip, "frame": frame, "dns": dns, "forward": forward}
 
 
-def counters():
+def counters() -> dict[str, int]:
     """Packets by counter name; empty where nft is not there or no counter is defined."""
     done = subprocess.run(["nft", "-j", "list", "counters"], capture_output=True, text=True)
     if done.returncode != 0:
@@ -263,7 +266,7 @@ def counters():
     return found
 
 
-def loopback(kind, version):
+def loopback(kind: str, version: int) -> bool:
     """The tool control: the same code, sent to this host itself over `lo`, must arrive. Otherwise its silence elsewhere means nothing."""
     address = "::1" if version == 6 else "127.0.0.1"
     fam = socket.AF_INET6 if version == 6 else socket.AF_INET
@@ -275,6 +278,7 @@ def loopback(kind, version):
             return tcp(probe)[0] == "connected"
     if kind == "icmp":
         return icmp(probe)[0] == "answered"
+    send: Callable[[Probe], Seen]
     with contextlib.ExitStack() as stack:
         if kind in ("udp", "dns", "forward"):
             receiver = stack.enter_context(socket.socket(fam, socket.SOCK_DGRAM))
@@ -291,8 +295,11 @@ def loopback(kind, version):
             sender = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
             sender.bind(("lo", 0))
 
-            def send(_probe):
+            def own_frame(_probe: Probe) -> Seen:
                 sender.send(b"\0" * 12 + struct.pack("!H", ETH_EXPERIMENTAL) + mark.encode().ljust(46, b"\0"))
+                return "sent", {}
+
+            send = own_frame
 
         receiver.settimeout(0.2)
         send(probe)
@@ -304,11 +311,11 @@ def loopback(kind, version):
         return False
 
 
-def attack(plan):
+def attack(plan: dict[str, Any]) -> dict[str, Any]:
     """Every probe in order; the nested ones last, inside one guest. A guest that cannot be made is an error of those probes alone."""
     outright = [probe for probe in plan["probes"] if probe["kind"] != "forward"]
     nested = [probe for probe in plan["probes"] if probe["kind"] == "forward"]
-    count = (lambda: {}) if plan.get("nested") else counters
+    count: Callable[[], dict[str, int]] = dict if plan.get("nested") else counters
     results = {probe["id"]: one(probe, count) for probe in outright}
     if nested:
         try:
@@ -321,7 +328,7 @@ def attack(plan):
     return results
 
 
-def one(probe, count):
+def one(probe: Probe, count: Callable[[], dict[str, int]]) -> dict[str, Any]:
     before, started = count(), time.monotonic()
     try:
         signature, detail = KINDS[probe["kind"]](probe)
@@ -333,8 +340,8 @@ def one(probe, count):
     return {"signature": signature, "detail": shown, "seconds": seconds, "counters": delta}
 
 
-def controls(wanted):
-    found = {}
+def controls(wanted: list[tuple[str, int]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for kind, version in wanted:
         try:
             found[f"{kind}{version}"] = loopback(kind, version)
@@ -346,4 +353,4 @@ def controls(wanted):
 
 if __name__ == "__main__":
     PLAN = json.loads(sys.argv[1])
-    print(json.dumps({"results": attack(PLAN), "controls": controls(PLAN["controls"])}))
+    sys.stdout.write(json.dumps({"results": attack(PLAN), "controls": controls(PLAN["controls"])}) + "\n")

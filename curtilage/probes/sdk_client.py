@@ -6,9 +6,14 @@ Nothing here names the gateway: the name resolves to it, and its certificate is 
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
+
+Calls = dict[str, Callable[[], Any]]
 
 ORDER = json.loads(sys.argv[1])
 RECORD = json.dumps(
@@ -23,50 +28,48 @@ RECORD = json.dumps(
 PROMPT = f"Summarise this record in one sentence: {RECORD}"
 
 
-def openai_calls():
-    import openai
-
+def openai_calls() -> tuple[Any, Calls]:
+    openai: Any = importlib.import_module("openai")
     client = openai.OpenAI(api_key=ORDER["key"], max_retries=0, timeout=60)
     message = [{"role": "user", "content": PROMPT}]
     model = ORDER["model_openai"]
 
-    def unary():
+    def unary() -> Any:
         return client.chat.completions.create(model=model, messages=message, max_tokens=24).choices[0].message.content
 
-    def stream():
+    def stream() -> Any:
         chunks = client.chat.completions.create(model=model, messages=message, max_tokens=24, stream=True)
         return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
-    def files():
+    def files() -> Any:
         return client.files.list().data
 
     return openai, {"chat": unary, "chat stream": stream, "files": files}
 
 
-def anthropic_calls():
-    import anthropic
-
+def anthropic_calls() -> tuple[Any, Calls]:
+    anthropic: Any = importlib.import_module("anthropic")
     client = anthropic.Anthropic(api_key=ORDER["key"], max_retries=0, timeout=60)
     message = [{"role": "user", "content": PROMPT}]
     model = ORDER["model_anthropic"]
 
-    def unary():
+    def unary() -> Any:
         return client.messages.create(model=model, messages=message, max_tokens=24).content[0].text
 
-    def stream():
+    def stream() -> Any:
         with client.messages.stream(model=model, messages=message, max_tokens=24) as chunks:
             return "".join(chunks.text_stream)
 
     return anthropic, {"messages": unary, "messages stream": stream}
 
 
-def main():
+def main() -> None:
     calls = []
     for build in (openai_calls, anthropic_calls):
         sdk, named = build()
         for name, call in named.items():
             began = time.monotonic()
-            entry = {"sdk": sdk.__name__, "version": sdk.__version__, "call": name, "text": None, "code": None}
+            entry: dict[str, Any] = {"sdk": sdk.__name__, "version": sdk.__version__, "call": name, "text": None, "code": None}
             try:
                 entry |= {"outcome": "answered", "text": call()}
             except sdk.APIStatusError as error:
@@ -77,7 +80,7 @@ def main():
                 entry |= {"outcome": "failed", "code": f"{type(error).__name__}: {error.__cause__ or error}"[:300]}
             entry["seconds"] = round(time.monotonic() - began, 2)
             calls.append(entry)
-    print(json.dumps({"calls": calls}))
+    sys.stdout.write(json.dumps({"calls": calls}) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,140 @@
+"""The last screen of ``curtilage up``: what was sealed, what was asked and answered, what was attacked, where the evidence lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from curtilage.commands.verify import summary
+from curtilage.configure import ConfigureResult
+from curtilage.engine import Plan
+from curtilage.output import stdout
+from curtilage.probes.table import not_passed, probe_table, verdict_counts
+from curtilage.probes.verify import Verification
+from curtilage.proof.report import ProofResult
+from curtilage.region import Region
+from curtilage.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything a run of ``up`` has to tell."""
+
+    region: Region
+    verdict: Verdict
+    plan: Plan
+    proofs: dict[str, ProofResult]
+    configured: ConfigureResult
+    calls: list[dict[str, Any]]
+    verification: Verification
+    ledger: dict[str, Any]
+    bundle: Path
+    bundle_verdict: Verdict
+    models: dict[str, str]
+    steps: list[dict[str, Any]]
+    seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """The ``--json`` document."""
+        return {
+            "region": self.region.name,
+            "verdict": str(self.verdict),
+            "plan_digest": self.plan.digest,
+            "proof": {name: str(result.verdict) for name, result in self.proofs.items()},
+            "configure": {"changed": self.configured.changed, "not_run": self.configured.not_run},
+            "calls": self.calls,
+            "verification": summary(self.verification),
+            "ledger": self.ledger["verified"],
+            "bundle": {"path": str(self.bundle), "verdict": str(self.bundle_verdict)},
+            "models": self.models,
+            "steps": self.steps,
+            "seconds": self.seconds,
+        }
+
+
+def show(outcome: Outcome) -> None:
+    """Print the last screen."""
+    region = outcome.region
+    stdout.print()
+    stdout.rule(f"[bold]{escape(region.name)}[/]: {_coloured(outcome.verdict)} in {outcome.seconds:.0f} s", align="left")
+    _sealed(outcome)
+    if outcome.calls:
+        stdout.print(_calls(outcome.calls))
+    stdout.print(probe_table(outcome.verification.cells))
+    for line in not_passed(outcome.verification.cells)[:20]:
+        stdout.print(line, markup=False)
+    _evidence(outcome)
+    stdout.print(_seconds(outcome.steps))
+    _next(region, outcome)
+
+
+def _coloured(verdict: Verdict) -> str:
+    colour = {Verdict.PASS: "green", Verdict.FAIL: "bold red"}.get(verdict, "yellow")
+    return f"[{colour}]{verdict}[/]"
+
+
+def _sealed(outcome: Outcome) -> None:
+    region = outcome.region
+    networks = ", ".join(str(network) for segment in region.segments.values() for network in segment.networks)
+    allowed = f"{len(region.allowances)} allowance(s)" if region.allowances else "no allowance: nothing may leave"
+    proven = ", ".join(sorted({str(result.verdict) for result in outcome.proofs.values()}))
+    stdout.print(f"[bold]Sealed[/]    {len(region.hosts)} hosts on {networks}; {allowed}")
+    stdout.print(f"[bold]Proof[/]     {proven} for every packet of {len(outcome.proofs)} hosts; plan {outcome.plan.digest[:19]}…")
+    for name, digest in outcome.models.items():
+        made = "made here from synthetic documents, signed, verified on each host at start"
+        stdout.print(f"[bold]Model[/]     {name} {digest[:19]}…, {made}")
+    for control, reasons in sorted(_not_run(outcome.configured).items()):
+        stdout.print(f"[bold]NOT-RUN[/]   {escape(control)}: {escape(reasons)}")
+
+
+def _not_run(configured: ConfigureResult) -> dict[str, str]:
+    """Reasons by host, one line each; several hosts with the same reasons are one line."""
+    by_reason: dict[str, list[str]] = {}
+    for host, reasons in configured.not_run.items():
+        for reason in reasons:
+            by_reason.setdefault(reason, []).append(host)
+    return {", ".join(sorted(hosts)): reason for reason, hosts in by_reason.items()}
+
+
+def _calls(calls: list[dict[str, Any]]) -> Table:
+    table = Table(title="Calls of unmodified vendor SDKs on the CRM's server", title_justify="left")
+    for column in ("SDK", "call", "outcome", "answer", "s"):
+        table.add_column(column, justify="right" if column == "s" else "left", overflow="ellipsis", no_wrap=True, max_width=56)
+    for call in calls:
+        answer = " ".join((call["text"] or call["code"] or "").split())
+        table.add_row(f"{call['sdk']} {call['version']}", call["call"], call["outcome"], escape(answer), f"{call['seconds']:.1f}")
+    return table
+
+
+def _evidence(outcome: Outcome) -> None:
+    counts = verdict_counts(outcome.verification.cells)
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count or verdict in ("PASS", "FAIL", "INVALID"))
+    verified = outcome.ledger["verified"]
+    stdout.print(f"[bold]Attacks[/]   {said}; host tests {len(outcome.verification.host_tests)}")
+    stdout.print(f"[bold]Ledger[/]    {verified['verdict']}: {verified.get('size', verified.get('records'))} records; {_origin(outcome)}")
+    stdout.print(f"[bold]Evidence[/]  {outcome.bundle_verdict}: {escape(str(outcome.bundle))}")
+
+
+def _origin(outcome: Outcome) -> str:
+    origin, size, root, *_ = outcome.ledger["checkpoint"].splitlines()
+    return escape(f"checkpoint {origin} at {size}, root {root[:16]}…")
+
+
+def _seconds(steps: list[dict[str, Any]]) -> str:
+    return "[bold]Seconds[/]   " + " · ".join(f"{step['step']} {step.get('seconds', 0):.0f}" for step in steps)
+
+
+def _next(region: Region, outcome: Outcome) -> None:
+    name = region.name
+    stdout.print("[bold]Next[/]")
+    for command, what in (
+        (f"curtilage verify {name}", "attack it again"),
+        (f"curtilage evidence verify {outcome.bundle} --key {outcome.bundle.parent}/evidence.pub", "check the evidence, offline, anywhere"),
+        (f"curtilage plan {name}", "what would change"),
+        ("make down" if region.lab else f"curtilage down {name}", "take it down"),
+    ):
+        stdout.print(f"  {escape(command)}   [dim]{what}[/]")
