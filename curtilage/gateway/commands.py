@@ -28,19 +28,18 @@ DbOption = Annotated[Path, typer.Option("--db", help="The matter directory (matt
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-
 @app.command(epilog="Example: curtilage gateway init ./gw --listen 127.0.0.1:8443 --upstream http://127.0.0.1:8000")
 def init(
     directory: Annotated[Path, typer.Argument(help="An empty directory for everything the gateway keeps.")],
-    listen: Annotated[str, typer.Option("--listen", help="Address and port; port 0 picks a free one.")] = "127.0.0.1:8443",
     upstream: Annotated[list[str], typer.Option("--upstream", help="A model host, e.g. http://127.0.0.1:8000; repeat for more.")],
+    listen: Annotated[str, typer.Option("--listen", help="Address and port; port 0 picks a free one.")] = "127.0.0.1:8443",
     model: Annotated[str, typer.Option("--model", help="The name under which the model hosts serve the model.")] = setup.DEFAULT_MODEL,
-    map_name: Annotated[list[str], typer.Option("--map", help="One more model name that callers ask for; repeat for more.")] = [],
+    map_name: Annotated[list[str] | None, typer.Option("--map", help="One more model name that callers ask for; repeat for more.")] = None,
     jurisdiction: Annotated[str, typer.Option("--jurisdiction", help="Where this gateway stands.")] = "DE",
 ) -> None:
     """Write a gateway's configuration, CA, one identity, one matter and its key, and print them as JSON."""
     load_jurisdiction(jurisdiction)
-    print_json(setup.init(directory, listen, upstream, model=model, model_names=map_name, jurisdiction=jurisdiction))
+    print_json(setup.init(directory, listen, upstream, model=model, model_names=map_name or (), jurisdiction=jurisdiction))
 
 
 @app.command(epilog="Example: curtilage gateway serve --config ./gw/gateway.yaml")

@@ -79,7 +79,8 @@ def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
         def on_headers_complete(self) -> None:
             self._waiting.cancel()
             # "GET http://elsewhere/ HTTP/1.1" parses to the path alone; the form is a fact the router must see.
-            facts: dict[object, object] = {**self._facts, "origin_form": self.url.startswith(b"/")}
+            facts: dict[object, object] = dict(self._facts.items())
+            facts["origin_form"] = self.url.startswith(b"/")
             self.scope["extensions"] = {"curtilage": facts}
             super().on_headers_complete()
 
