@@ -39,7 +39,6 @@ def run_verification(name: str) -> Verification:
         raise NotRunError(
             f"NOT-RUN: {name} has no canary, so silence would prove nothing\n  fix:  export CURTILAGE_CANARY=DIRECTORY of its records"
         )
-        )
     return verify_region(
         region=name, prefix=where.prefix, ssh_config=where.ssh_config, canary=where.canary, out=out_dir() / name / "verification"
     )
