@@ -54,12 +54,23 @@ class Allowed:
         parts += [opening_formula(item) for item in self.openings]
         return Either(tuple(parts))
 
+    def inbound(self) -> Formula:
+        """The packets that may come in: from the segments, or the link's own control traffic."""
+        wire = {4: ETHERTYPE["ip"], 6: ETHERTYPE["ip6"]}
+        parts = [
+            All((equals("wire", wire[version]), to([item for item in (*self.networks, *LOOPBACK) if item.version == version], "saddr")))
+            for version in (4, 6)
+        ]
+        # The unspecified address is a neighbour that checks its own.
+        neighbours = to((*LINK_CONTROL, IPv6Network("::/128")), "saddr")
+        return Either((*parts, All((honest("ip6"), equals("l4proto", L4["icmpv6"]), neighbours))))
 
-def to(networks: Sequence[Network]) -> Formula:
-    """The destination lies in one of the networks of one family."""
+
+def to(networks: Sequence[Network], side: str = "daddr") -> Formula:
+    """The destination, or the source, lies in one of the networks."""
     return Either(
         tuple(
-            Test("ip.daddr" if item.version == 4 else "ip6.daddr", int(item.network_address), int(item.broadcast_address))
+            Test(f"{'ip' if item.version == 4 else 'ip6'}.{side}", int(item.network_address), int(item.broadcast_address))
             for item in networks
         )
     )

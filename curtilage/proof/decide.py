@@ -32,8 +32,16 @@ from curtilage.verdict import Verdict, worst
 UNNAMED_UPLINK = "uplink"
 SOURCES = {
     "output": "a process on this host",
-    "forward": "forwarded for another machine or namespace",
+    "forward": "a packet forwarded for another machine or namespace",
     "egress": "a frame of a packet socket",
+    "input": "a packet that arrives",
+}
+SAID = {
+    "": "reaches a destination outside the segment and its allowances",
+    "reply": "reaches a destination outside the segment and its allowances, as a reply to a connection opened from there",
+    "related": "reaches a destination outside the segment and its allowances, as a message about a packet from there",
+    "layer": "is stopped by the egress chain alone; the inet chains let it pass",
+    "input": "from outside the segment is let in",
 }
 STARTS = CT_NEW, CT_INVALID, CT_UNTRACKED
 
@@ -65,15 +73,18 @@ class Model:
     @staticmethod
     def _default_uplinks(ruleset: Ruleset) -> tuple[str, ...]:
         """Links a packet may leave by: those the ruleset names as such, and an unnamed one unless an egress chain names the uplink."""
-        guarded = ruleset.egress_devices
-        found = {name for name in (*ruleset.leaving, *guarded) if name != "lo"}
+        guarded = {name for name in ruleset.egress_devices if name != "lo"}
+        found = guarded | {name for name in ruleset.leaving if name != "lo"}
+        # Never none: a proof about packets that have no way out would hold of anything.
         return tuple(sorted(found if guarded else found | {UNNAMED_UPLINK}))
 
-    def way(self, start: str, algebra: Algebra[B], trace: list[Step] | None = None) -> Way:
-        """Walk the hooks from a start."""
+    def way(self, start: str, algebra: Algebra[B], trace: list[Step] | None = None, without: str = "") -> Way:
+        """Walk the hooks from a start, but for the hook ``without``."""
         walker = Walker(self.ruleset, algebra, self.interfaces, trace, formulas=self._formulas)
         accept, reject, taints = algebra.true, algebra.false, []
         for hook in PATHS[start]:
+            if hook == without:
+                continue
             found = walker.hook(hook, accept)
             accept, reject = found.accept, algebra.any(reject, found.reject)
             taints += found.taints
@@ -84,10 +95,10 @@ class Model:
         uplink = self.uplinks[0] if self.uplinks else UNNAMED_UPLINK
         return self.decide(packet.hook, packet.values(self.interfaces, uplink))
 
-    def decide(self, start: str, values: dict[str, int]) -> tuple[str, list[Step], list[str]]:
+    def decide(self, start: str, values: dict[str, int], without: str = "") -> tuple[str, list[Step], list[str]]:
         """The verdict for a packet given by its fields."""
         algebra, trace = Concrete(values), list[Step]()
-        way = self.way(start, algebra, trace)
+        way = self.way(start, algebra, trace, without)
         doubts = [reason for taint, reason in way.taints if taint.may]
         if not way.accept.may:
             return "deny", trace, []
@@ -102,7 +113,14 @@ def evaluate(model: Model, packets: Iterable[Packet]) -> list[str]:
 
 
 def prove(
-    ruleset: str, allowed: Allowed, *, subject: str = "ruleset", file: Any = None, uplinks: Sequence[str] = (), raw_frames: bool = True
+    ruleset: str,
+    allowed: Allowed,
+    *,
+    subject: str = "ruleset",
+    file: Any = None,
+    uplinks: Sequence[str] = (),
+    raw_frames: bool = True,
+    layered: bool = False,
 ) -> ProofResult:
     """Decide whether any packet can leave for anywhere that is not allowed.
 
@@ -113,15 +131,21 @@ def prove(
         file: where the text came from.
         uplinks: the links by which packets leave; default: those the ruleset names.
         raw_frames: whether processes may write frames through packet sockets.
+        layered: hold it to the rules of a region's host too: the inet chains stop everything even without the egress chain behind them,
+            and nothing from outside is let in.
 
     Returns:
         PASS, or findings with a packet and its path each.
     """
     started = time.monotonic()
     model = Model.of(ruleset, file=file, uplinks=uplinks)
-    result = _Proof(model, allowed).run(raw_frames)
-    used = {item.id: _Proof(model, allowed).usable(opening_formula(item)) for item in allowed.openings}
+    proof = _Proof(model, allowed)
+    result = proof.run(raw_frames)
+    if layered:
+        result += proof.layers({finding.id for finding in result})
+    used = {item.id: proof.usable(opening_formula(item)) for item in allowed.openings}
     rules = sum(len(chain.rules) for chain in model.ruleset.chains.values())
+    starts = ["output", "forward", *(["egress"] if raw_frames else []), *(["input"] if layered else [])]
     assumptions = [
         f"packets leave by {', '.join(model.uplinks)} or lo, and by no other link",
         "connections were opened under this ruleset: state from before it was loaded is flushed",
@@ -135,7 +159,7 @@ def prove(
         modelled=(
             f"hooks {', '.join(model.ruleset.hooks) or 'none'}",
             f"{len(model.ruleset.chains)} chains, {rules} rules, {len(model.ruleset.collections)} named sets and maps",
-            f"starts: {', '.join(what for start, what in SOURCES.items() if raw_frames or start != 'egress')}; IPv4, IPv6, other frames",
+            f"starts: {', '.join(SOURCES[start] for start in starts)}; IPv4, IPv6, other frames",
             f"allowed: {', '.join(map(str, allowed.networks)) or 'no network'}",
         ),
         assumptions=tuple(assumptions),
@@ -151,6 +175,7 @@ class _Proof:
 
     def __init__(self, model: Model, allowed: Allowed) -> None:
         self.model, self.allowed = model, allowed
+        self._openings: dict[str, tuple[Symbolic, Way]] = {}
 
     def run(self, raw_frames: bool) -> list[Finding]:
         findings: list[Finding] = []
@@ -169,6 +194,27 @@ class _Proof:
                 if finding is not None:
                     findings.append(finding)
         return findings
+
+    def layers(self, known: set[str]) -> list[Finding]:
+        """What only the egress chain still stops, and what the input chain lets in from outside."""
+        findings: list[Finding] = []
+        for start, without in (("output", "egress"), ("forward", "egress"), ("input", "")):
+            algebra = Symbolic(WIDTHS)
+            way = self.model.way(start, algebra, without=without)
+            outside = self.allowed.formula() if start != "input" else self.allowed.inbound()
+            base = [*self._plausible(start, algebra), algebra.inverse(algebra.value(outside)).must]
+            for family, condition in self._families(start, algebra):
+                if f"nft-{start}-{family}" not in known:
+                    finding = self._search(start, family, algebra, way, [*base, condition], without)
+                    findings += [finding] if finding is not None else []
+        return findings
+
+    def _first(self, opening: str) -> tuple[Symbolic, Way]:
+        """All first packets that come in, walked once for both families."""
+        if opening not in self._openings:
+            before = Symbolic(WIDTHS, suffix="@before")
+            self._openings[opening] = before, self.model.way(opening, before)
+        return self._openings[opening]
 
     def usable(self, formula: Formula) -> bool:
         """Whether some packet that the formula describes can leave."""
@@ -200,38 +246,38 @@ class _Proof:
             # A next header that is not the transport protocol is an extension header.
             z3.Or(var("ip6.nexthdr") == var("l4proto"), *(var("ip6.nexthdr") == value for value in (0, 43, 44, 50, 51, 60, 135, 139, 140))),
         ]
+        if start == "input":
+            facts[0] = var("oif") == 0
         if start != "egress":
             facts.append(var("wire") == var("protocol"))
             facts.append(z3.Or(var("wire") == ETHERTYPE["ip"], var("wire") == ETHERTYPE["ip6"]))
         # A locally made packet came by no link; a forwarded one by any but lo.
-        facts.append(var("iif") == 0 if start != "forward" else z3.And(var("iif") > 0, var("iif") != self.model.interfaces.index("lo") + 1))
+        arrived = z3.And(var("iif") > 0, var("iif") != self.model.interfaces.index("lo") + 1)
+        facts.append(arrived if start in ("forward", "input") else var("iif") == 0)
         return facts
 
     @staticmethod
     def _in(name: str, algebra: Symbolic) -> Any:
         return z3.Or(*(algebra.variable(name) == value for value in UNTRACKED_ICMPV6))
 
-    def _search(self, start: str, family: str, algebra: Symbolic, way: Way, base: list[Any]) -> Finding | None:
+    def _search(self, start: str, family: str, algebra: Symbolic, way: Way, base: list[Any], without: str = "") -> Finding | None:
         """A packet that starts something: no earlier packet was needed."""
         state = algebra.variable("ct.state")
         first = z3.Or(*(state == value for value in STARTS))
-        return self._ask(start, family, algebra, way, [*base, first], "", way.accept)
+        return self._ask(start, family, algebra, way, [*base, first], "layer" if without else "", way.accept)
 
     def _search_replies(self, start: str, family: str, algebra: Symbolic, way: Way, base: list[Any]) -> Finding | None:
         """A reply, or an error about a packet, to someone outside who could send a first packet in."""
         opening = "forward" if start == "forward" else "input"
-        before = Symbolic(WIDTHS, suffix="@before")
-        came = self.model.way(opening, before)
+        before, came = self._first(opening)
         mine, theirs = algebra.variable, before.variable
         earlier = [
-            *(fact for fact in self._plausible("forward", before)),
+            *self._plausible(opening, before),
             theirs("ct.state") == CT_NEW,
             theirs("wire") == mine("wire"),
             theirs("ip.saddr") == mine("ip.daddr"),
             theirs("ip6.saddr") == mine("ip6.daddr"),
         ]
-        if opening == "input":
-            earlier[0] = theirs("oif") == 0
         same = [
             theirs("ip.daddr") == mine("ip.saddr"),
             theirs("ip6.daddr") == mine("ip6.saddr"),
@@ -250,10 +296,11 @@ class _Proof:
     def _ask(self, start: str, family: str, algebra: Symbolic, way: Way, base: list[Any], what: str, leaves: Kleene[Any]) -> Finding | None:
         name = f"nft-{_short(start)}-{family}{'-' + what if what else ''}"
         tainted = z3.Or(*(taint.may for taint, _ in way.taints)) if way.taints else z3.BoolVal(False)
-        certain = self._witness(algebra, [*base, leaves.must, z3.Not(tainted)])
+        certain = self._witness(start, algebra, [*base, leaves.must, z3.Not(tainted)])
         if certain is not None:
             return self._finding(name, start, certain, Verdict.FAIL, what)
-        doubtful = self._witness(algebra, [*base, leaves.may])
+        # Where nothing on the way is in doubt, what must not leave may not either.
+        doubtful = None if leaves.must is leaves.may and not way.taints else self._witness(start, algebra, [*base, leaves.may])
         if doubtful is not None:
             return self._finding(name, start, doubtful, Verdict.NOT_PROVEN, what)
         return None
@@ -262,32 +309,29 @@ class _Proof:
         """A packet, wherever it is for, that a rule may send elsewhere."""
         if not way.taints:
             return None
-        witness = self._witness(algebra, [*base, z3.Or(*(taint.may for taint, _ in way.taints))])
+        witness = self._witness(start, algebra, [*base, z3.Or(*(taint.may for taint, _ in way.taints))])
         name = f"nft-{_short(start)}-{family}-rewritten"
         return None if witness is None else self._finding(name, start, witness, Verdict.NOT_PROVEN, "")
 
-    def _witness(self, algebra: Symbolic, constraints: list[Any]) -> Witness | None:
+    def _witness(self, start: str, algebra: Symbolic, constraints: list[Any]) -> Witness | None:
         solver = z3.Solver()
         solver.set("timeout", 20_000)
         solver.add(*constraints)
         answer = solver.check()
         if answer == z3.unsat:
             return None
-        return minimise(solver, algebra, self.allowed, self.model) if answer == z3.sat else Witness({}, solved=False)
+        return minimise(solver, algebra, self.allowed, self.model, start) if answer == z3.sat else Witness({}, solved=False)
 
     def _finding(self, name: str, start: str, witness: Witness, verdict: Verdict, what: str) -> Finding:
         if not witness.solved:
             return Finding(name, self.allowed.segment, Verdict.NOT_PROVEN, "the solver did not decide within its time")
-        _, trace, reasons = self.model.decide(start, witness.values)
+        _, trace, reasons = self.model.decide(start, witness.values, "egress" if what == "layer" else "")
         links = [self.model.interfaces[witness.values["oif"] - 1]] if 0 < witness.values.get("oif", 0) <= len(self.model.interfaces) else []
         path = [SOURCES[start], *map(str, trace), *(f"link {link}" for link in links)]
         if not trace:
             path.insert(1, "no base chain is in its way")
-        said = {"": "", "reply": " as a reply to a connection opened from there", "related": " as a message about a packet from there"}[
-            what
-        ]
         if verdict is Verdict.FAIL:
-            reason = f"{SOURCES[start]} reaches a destination outside the segment and its allowances{said}"
+            reason = f"{SOURCES[start]} {SAID[what] if start != 'input' else SAID['input']}"
         else:
             reason = f"not decided: {'; '.join(reasons) or 'a rule the model cannot follow'}"
         return Finding(name, self.allowed.segment, verdict, reason, describe(witness.values), tuple(path))

@@ -132,6 +132,13 @@ class Algebra(Generic[B]):
         """Neither true nor false."""
         return Kleene(self.false.must, self.true.may)
 
+    def some(self, parts: tuple[Formula, ...]) -> Kleene[B]:
+        """The disjunction of formulas."""
+        result = self.false
+        for part in parts:
+            result = self.any(result, self.value(part))
+        return result
+
     def value(self, formula: Formula) -> Kleene[B]:
         """The three-valued truth of a formula."""
         match formula:
@@ -145,10 +152,7 @@ class Algebra(Generic[B]):
                         return self.false
                 return result
             case Either(parts):
-                result = self.false
-                for part in parts:
-                    result = self.any(result, self.value(part))
-                return result
+                return self.some(parts)
             case Not(part):
                 return self.inverse(self.value(part))
             case Unknown():
@@ -218,26 +222,25 @@ class Symbolic(Algebra[Any]):
         return self.widths.get(name, 64)
 
     def conj(self, left: Any, right: Any) -> Any:
-        """And, simplified at the constants that most rules have."""
-        if z3.is_false(left) or z3.is_true(right):
+        """And, simplified at the constants that most rules have; they are single objects, so identity tells them."""
+        never, always = self.false.must, self.true.must
+        if left is never or right is always:
             return left
-        if z3.is_true(left) or z3.is_false(right):
-            return right
-        return z3.And(left, right)
+        return right if left is always or right is never else z3.And(left, right)
 
     def disj(self, left: Any, right: Any) -> Any:
         """Or, simplified at constants."""
-        if z3.is_true(left) or z3.is_false(right):
+        never, always = self.false.must, self.true.must
+        if left is always or right is never:
             return left
-        if z3.is_false(left) or z3.is_true(right):
-            return right
-        return z3.Or(left, right)
+        return right if left is never or right is always else z3.Or(left, right)
 
     def neg(self, value: Any) -> Any:
         """Not, simplified at constants."""
-        if z3.is_true(value):
-            return self.false.must
-        return self.true.must if z3.is_false(value) else z3.Not(value)
+        never, always = self.false.must, self.true.must
+        if value is always:
+            return never
+        return always if value is never else z3.Not(value)
 
     def test(self, test: Test) -> Kleene[Any]:
         """A comparison; a range that is a prefix becomes one comparison of its leading bits, which z3 likes best."""
@@ -262,4 +265,4 @@ class Symbolic(Algebra[Any]):
 
     def never(self, value: Kleene[Any]) -> bool:
         """Plainly false, without asking the solver."""
-        return bool(z3.is_false(value.may))
+        return value.may is self.false.may

@@ -60,7 +60,7 @@ def allowed_of(region: Region, host: Host | None = None) -> Allowed:
 def prove_host(region: Region, host: Host, ruleset: str | None = None) -> ProofResult:
     """Decide one host; ``ruleset`` is what it runs, by default what the region derives."""
     text = render_ruleset(region, host) if ruleset is None else ruleset
-    return prove(text, allowed_of(region, host), subject=f"{region.name}/{host.name}", uplinks=(UPLINK,))
+    return prove(text, allowed_of(region, host), subject=f"{region.name}/{host.name}", uplinks=(UPLINK,), layered=True)
 
 
 def prove_region(region: Region) -> RegionProof:

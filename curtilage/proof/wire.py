@@ -20,7 +20,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Self, TypeVar
+from pathlib import Path
+from typing import Self, TypeVar
 
 from curtilage.errors import MachineError
 from curtilage.proof.fields import L4, WITH_PORTS
@@ -47,7 +48,10 @@ ip -n {host} link set {uplink} address {host_mac}
 ip -n {far} link set far0 address {far_mac}
 ip -n {host} link set {inside} address {inside_mac}
 ip -n {near} link set near0 address {near_mac}
-ip netns exec {host} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.{uplink}.rp_filter=0 net.ipv4.conf.{inside}.rp_filter=0 net.ipv6.conf.{uplink}.accept_dad=0 net.ipv6.conf.{inside}.accept_dad=0 net.ipv4.icmp_ratelimit=0
+ip netns exec {host} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.icmp_ratelimit=0
+for link in {uplink} {inside}; do
+  ip netns exec {host} sysctl -qw net.ipv4.conf.$link.rp_filter=0 net.ipv6.conf.$link.accept_dad=0
+done
 ip -n {host} addr add {v4}/24 dev {uplink}
 ip -n {host} addr add {v6}/64 dev {uplink} nodad
 ip -n {host} link set {uplink} up
@@ -69,7 +73,7 @@ def inside(namespace: str, work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            with open(f"/run/netns/{namespace}", "rb") as handle:
+            with Path("/run/netns", namespace).open("rb") as handle:
                 if libc.setns(handle.fileno(), _CLONE_NEWNET) != 0:
                     raise OSError(ctypes.get_errno(), f"setns {namespace}")
             result.append(work())
@@ -86,8 +90,16 @@ def inside(namespace: str, work: Callable[[], T]) -> T:
 
 @dataclass
 class Wire:
-    """The three namespaces and the sockets in them; a context manager."""
+    """The three namespaces and the sockets in them; a context manager.
 
+    Args:
+        addresses: the host's own, by IP version.
+        peers: machines on the uplink's network; the far end answers for all of them.
+        name: prefix of the namespaces.
+    """
+
+    addresses: dict[int, str] = field(default_factory=lambda: dict(HOST))
+    peers: tuple[str, ...] = ()
     name: str = field(default_factory=lambda: f"ct-proof-{os.getpid()}-{next(_count)}")
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _marks: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -108,11 +120,32 @@ class Wire:
             _run(["ip", "netns", "add", name])
             self._stack.callback(_run, ["ip", "netns", "delete", name])
             quiet = [f"net.ipv6.conf.{scope}.{key}" for scope in ("all", "default") for key in ("accept_ra=0", "router_solicitations=0")]
-            _run(["ip", "netns", "exec", name, "sysctl", "-qw", *quiet, *([] if role == "host" else ["net.ipv6.conf.default.disable_ipv6=1"])])
+            _run(
+                [
+                    "ip",
+                    "netns",
+                    "exec",
+                    name,
+                    "sysctl",
+                    "-qw",
+                    *quiet,
+                    *([] if role == "host" else ["net.ipv6.conf.default.disable_ipv6=1"]),
+                ]
+            )
         script = _SETUP.format(
-            **names, uplink=UPLINK, inside=INSIDE, host_mac=HOST_MAC, far_mac=FAR_MAC, near_mac=NEAR_MAC, inside_mac=INSIDE_MAC, v4=HOST[4], v6=HOST[6]
+            **names,
+            uplink=UPLINK,
+            inside=INSIDE,
+            host_mac=HOST_MAC,
+            far_mac=FAR_MAC,
+            near_mac=NEAR_MAC,
+            inside_mac=INSIDE_MAC,
+            v4=self.addresses[4],
+            v6=self.addresses[6],
         )
         _run(["sh", "-ec", script])
+        for peer in self.peers:
+            _run(["ip", "-n", names["host"], "neigh", "replace", peer, "lladdr", FAR_MAC, "dev", UPLINK, "nud", "permanent"])
         self.namespace = names["host"]
         self._frames = self._keep(inside(names["host"], lambda: _packet_socket(UPLINK, receive=False)))
         self._raw = {
@@ -136,6 +169,13 @@ class Wire:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def listen(self, ports: Sequence[int]) -> None:
+        """Have the host's kernel answer on TCP ports, as a service would."""
+        for port in ports:
+            listener = self._keep(inside(self.namespace, lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM)))
+            listener.bind(("::", port))
+            listener.listen(8)
+
     def apply(self, ruleset: str) -> None:
         """Replace the host's ruleset, and forget its connections by giving every packet a port of its own."""
         _run(["ip", "netns", "exec", self.namespace, "nft", "-f", "-"], stdin="flush ruleset\n" + ruleset)
@@ -155,9 +195,7 @@ class Wire:
         body = datagram(packet, mark)
         frame = struct.pack("!6s6sH", _mac(FAR_MAC), _mac(HOST_MAC), packet.ethertype) + body
         if packet.hook == "output":
-            destination = packet.destination
-            assert destination is not None
-            self._raw[destination.version].sendto(body, (str(destination), 0))
+            self._raw[4 if packet.ethertype == FAMILY["ipv4"] else 6].sendto(body, (str(packet.destination), 0))
         elif packet.hook == "egress":
             claimed = packet.values([UPLINK], UPLINK)["protocol"]
             self._frames.sendto(frame, (UPLINK, claimed))
@@ -184,12 +222,16 @@ def datagram(packet: Packet, payload: bytes) -> bytes:
     if packet.ethertype not in (FAMILY["ipv4"], FAMILY["ipv6"]):
         return payload.ljust(46, b"\0")
     version = 4 if packet.ethertype == FAMILY["ipv4"] else 6
-    destination = packet.destination
-    source = packet.source or (IPv4Address(HOST[4]) if version == 4 else IPv6Address(HOST[6]))
-    assert destination is not None
+    if packet.destination is None:
+        raise ValueError("an IP packet has a destination")
+    destination, source = packet.destination, packet.source or (IPv4Address(HOST[4]) if version == 4 else IPv6Address(HOST[6]))
     values, protocol = packet.values([], ""), packet.protocol_number or 0
     segment = _segment(values, protocol, payload)
-    pseudo = source.packed + destination.packed + (struct.pack("!BBH", 0, protocol, len(segment)) if version == 4 else struct.pack("!IHBB", len(segment), 0, 0, protocol))
+    pseudo = (
+        source.packed
+        + destination.packed
+        + (struct.pack("!BBH", 0, protocol, len(segment)) if version == 4 else struct.pack("!IHBB", len(segment), 0, 0, protocol))
+    )
     offset = {6: 16, 17: 6, 1: 2, 58: 2}.get(protocol)
     if offset is not None:
         total = checksum((b"" if protocol == L4["icmp"] else pseudo) + segment)
@@ -203,7 +245,7 @@ def datagram(packet: Packet, payload: bytes) -> bytes:
 def checksum(data: bytes) -> int:
     """RFC 1071."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -247,6 +289,3 @@ def _run(command: Sequence[str], stdin: str | None = None) -> str:
     if done.returncode != 0:
         raise MachineError(f"{' '.join(command[:6])}: {done.stderr.strip()}")
     return done.stdout
-
-
-__all__ = ["HOST", "INSIDE", "NEAR", "UPLINK", "Any", "Wire", "checksum", "datagram", "inside"]

@@ -32,9 +32,10 @@ class Witness:
     solved: bool = True
 
 
-def minimise(solver: z3.Solver, algebra: Symbolic, allowed: Allowed, model: Model) -> Witness:
+def minimise(solver: z3.Solver, algebra: Symbolic, allowed: Allowed, model: Model, start: str) -> Witness:
     """Keep each ordinary trait that still leaves a packet."""
     var = algebra.variable
+    inner, outer = ("daddr", "saddr") if start == "input" else ("saddr", "daddr")
     wishes: list[Any] = [
         var("protocol") == var("wire"),
         z3.Or(*(var("wire") == value for value in ETHERTYPE.values()), var("wire") == EXPERIMENTAL),
@@ -45,9 +46,12 @@ def minimise(solver: z3.Solver, algebra: Symbolic, allowed: Allowed, model: Mode
         var("l4proto") == L4["udp"],
         z3.Or(var("l4proto") == L4["icmp"], var("l4proto") == L4["icmpv6"]),
         var("ip6.nexthdr") == var("l4proto"),
-        *(_at(algebra, "daddr", address) for address in OUTSIDE),
-        *(_at(algebra, "saddr", address) for address in allowed.sources),
-        *(z3.Implies(var("wire") == ETHERTYPE["ip" if item.version == 4 else "ip6"], _inside(algebra, item)) for item in allowed.networks),
+        *(_at(algebra, outer, address) for address in OUTSIDE),
+        *(_at(algebra, inner, address) for address in allowed.sources),
+        *(
+            z3.Implies(var("wire") == ETHERTYPE["ip" if item.version == 4 else "ip6"], _inside(algebra, item, inner))
+            for item in allowed.networks
+        ),
         *(var("dport") == port for port in (443, 53, 80)),
         var("sport") == 40000,
         var("ct.direction") == 0,
@@ -108,6 +112,6 @@ def _at(algebra: Symbolic, side: str, text: str) -> Any:
     return z3.Implies(algebra.variable("wire") == ETHERTYPE[family], algebra.variable(f"{family}.{side}") == int(address))
 
 
-def _inside(algebra: Symbolic, network: Any) -> Any:
-    source = algebra.variable("ip.saddr" if network.version == 4 else "ip6.saddr")
+def _inside(algebra: Symbolic, network: Any, side: str) -> Any:
+    source = algebra.variable(f"{'ip' if network.version == 4 else 'ip6'}.{side}")
     return z3.And(z3.UGE(source, int(network.network_address)), z3.ULE(source, int(network.broadcast_address)))
