@@ -221,6 +221,7 @@ class RunningGateway:
     key: str
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, http.client.HTTPSConnection] = field(default_factory=dict)
 
     @property
     def ca(self) -> Path:
@@ -266,11 +267,14 @@ class RunningGateway:
         *,
         host: str = "api.openai.com",
         sni: str | None = None,
+        keep: bool = False,
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """One request, as raw as needed."""
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20)
-        connection.sock = self.connect(sni or host)
+        connection = self.kept.pop(sni or host, None) if keep else None
+        if connection is None:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20)
+            connection.sock = self.connect(sni or host)
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         sent = {"Host": host, "Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **(headers or {})}
         try:
@@ -278,7 +282,10 @@ class RunningGateway:
             response = connection.getresponse()
             return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
         finally:
-            connection.close()
+            if keep:
+                self.kept[sni or host] = connection
+            else:
+                connection.close()
 
     def chat(self, text: str = "Hello", **more: Any) -> Answer:
         return self.request("POST", "/v1/chat/completions", {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], **more})

@@ -16,7 +16,7 @@ ENCODINGS = {
     "namespaced": lambda secret: json.dumps({"acme__Client_SENSITIVE__c": secret}),
     "relation": lambda secret: json.dumps({"Case__r": {"Privileged_Communication__r": {"Body__c": secret}}, "records": [{FIELD: secret}]}),
     "double-encoded": lambda secret: json.dumps(json.dumps({"a": json.dumps({FIELD: secret})})),
-    "in prose": lambda secret: f'Summarise this case: {json.dumps({"Id": 1, FIELD: {"deep": [secret]}})} in one line.',
+    "in prose": lambda secret: f"Summarise this case: {json.dumps({'Id': 1, FIELD: {'deep': [secret]}})} in one line.",
     "escaped in prose": lambda secret: "Summarise " + json.dumps(json.dumps({FIELD: secret}))[1:-1] + " please",
     "duplicate key": lambda secret: f'{{"{FIELD}": "{secret}", "a": "{secret[:0]}", "{FIELD}": 1}}',
     "unicode escapes": lambda secret: '{"legal\\u005fcase\\u005fstrategy__c": "' + secret + '"}',
@@ -76,7 +76,9 @@ ANTHROPIC = {
     },
     "tool result": lambda text: {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": text}]}]},
     "tool result blocks": lambda text: {
-        "messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": text}]}]}]
+        "messages": [
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": text}]}]}
+        ]
     },
     "tool description": lambda text: {"tools": [{"name": "f", "description": text, "input_schema": {"type": "object"}}]},
     "tool schema": lambda text: {"tools": [{"name": "f", "input_schema": {"type": "object", "properties": {"a": {"description": text}}}}]},
@@ -98,7 +100,7 @@ def test_nothing_stripped_reaches_the_model_host_from_any_position_in_any_encodi
     for position, place in positions.items():
         for encoding, encode in ENCODINGS.items():
             body = {**base, "messages": [{"role": "user", "content": "Hello"}], "stream": stream, **place(encode(SECRET))}
-            answer = gateway.request("POST", path, body, host=host)
+            answer = gateway.request("POST", path, body, host=host, keep=True)
             assert answer.status == 200, (position, encoding, answer.raw)
             sent += 1
             raw = model.seen[-1].raw.decode()
