@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -21,7 +22,7 @@ def run(
     region: str = typer.Argument(help="Region name, as in stacks/Pulumi.<region>.yaml."),
     json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
     check: bool = typer.Option(False, "--check", help="Change nothing; exit 1 when a host has drifted from the region."),
-    tags: list[str] = typer.Option((), "--tag", help="Only this role; repeat for more."),
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="Only this role; repeat for more.")] = None,
 ) -> None:
     """Converge a region's hosts from the stack's outputs.
 
@@ -38,7 +39,7 @@ def run(
         ssh_config=where.ssh_config,
         models=staged_models(found),
         check=check,
-        tags=tags,
+        tags=tags or (),
     )
     verdict = verdict_of(result)
     if json_output:

@@ -9,13 +9,12 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from curtilage.commands.plan import Decision
 from curtilage.commands.verify import summary
 from curtilage.configure import ConfigureResult
-from curtilage.engine import Plan
 from curtilage.output import stdout
 from curtilage.probes.table import not_passed, probe_table, verdict_counts
 from curtilage.probes.verify import Verification
-from curtilage.proof.report import ProofResult
 from curtilage.region import Region
 from curtilage.verdict import Verdict
 
@@ -26,8 +25,7 @@ class Outcome:
 
     region: Region
     verdict: Verdict
-    plan: Plan
-    proofs: dict[str, ProofResult]
+    decision: Decision
     configured: ConfigureResult
     calls: list[dict[str, Any]]
     verification: Verification
@@ -43,8 +41,9 @@ class Outcome:
         return {
             "region": self.region.name,
             "verdict": str(self.verdict),
-            "plan_digest": self.plan.digest,
-            "proof": {name: str(result.verdict) for name, result in self.proofs.items()},
+            "plan_digest": self.decision.plan.digest,
+            "policies": str(self.decision.policies),
+            "proof": str(self.decision.proof),
             "configure": {"changed": self.configured.changed, "not_run": self.configured.not_run},
             "calls": self.calls,
             "verification": summary(self.verification),
@@ -81,9 +80,10 @@ def _sealed(outcome: Outcome) -> None:
     region = outcome.region
     networks = ", ".join(str(network) for segment in region.segments.values() for network in segment.networks)
     allowed = f"{len(region.allowances)} allowance(s)" if region.allowances else "no allowance: nothing may leave"
-    proven = ", ".join(sorted({str(result.verdict) for result in outcome.proofs.values()}))
     stdout.print(f"[bold]Sealed[/]    {len(region.hosts)} hosts on {networks}; {allowed}")
-    stdout.print(f"[bold]Proof[/]     {proven} for every packet of {len(outcome.proofs)} hosts; plan {outcome.plan.digest[:19]}…")
+    decision = outcome.decision
+    stdout.print(f"[bold]Policies[/]  {decision.policies}: the pack judged the plan {decision.plan.digest[:19]}…")
+    stdout.print(f"[bold]Proof[/]     {decision.proof}: no packet of {len(region.hosts)} hosts can reach anything outside the segment")
     for name, digest in outcome.models.items():
         made = "made here from synthetic documents, signed, verified on each host at start"
         stdout.print(f"[bold]Model[/]     {name} {digest[:19]}…, {made}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import importlib.metadata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import typer
 
 from curtilage import doctor
 from curtilage.commands.ask import ask, ledger_state
+from curtilage.commands.plan import Decision, decide
 from curtilage.commands.prepare import NOTHING_TO_PREPARE, Prepared, prepare_lab
 from curtilage.commands.reach import Reach, reach
 from curtilage.commands.screen import Outcome, show
@@ -32,8 +33,6 @@ from curtilage.output import print_json, progress
 from curtilage.paths import state_dir
 from curtilage.probes.cells import region_cells
 from curtilage.probes.verify import Verification
-from curtilage.proof.regions import prove_host
-from curtilage.proof.report import ProofResult
 from curtilage.region import Region, load_region
 from curtilage.steps import Steps
 from curtilage.verdict import Verdict, worst
@@ -72,11 +71,10 @@ def bring_up(region: Region) -> Outcome:
         with steps.step("prepare"):
             prepared = prepare_lab(progress) if region.lab else NOTHING_TO_PREPARE
         engine = Engine(region)
-        with steps.step("plan and policies") as record:
-            plan = _planned(engine)
+        with steps.step("plan, policies, proof") as record:
+            decision = _decided(region, engine)
+            plan = decision.plan
             record |= {"digest": plan.digest, "changes": plan.changes}
-        with steps.step("proof"):
-            proofs = _proven(region, plan)
         if region.lab:
             with steps.step("boot, sealed"):
                 _boot(region, plan, prepared)
@@ -93,14 +91,13 @@ def bring_up(region: Region) -> Outcome:
             record["verdict"] = str(verification.verdict)
         with steps.step("evidence") as record:
             ledger = ledger_state(region, where)
-            inputs = _evidence(region, plan, proofs, prepared, verification, ledger)
+            inputs = _evidence(region, decision, prepared, verification, ledger)
             bundle, bundle_verdict = _signed(inputs)
             record["bundle"] = str(bundle)
         return Outcome(
             region=region,
-            verdict=worst([verification.verdict, bundle_verdict, *(result.verdict for result in proofs.values())]),
-            plan=plan,
-            proofs=proofs,
+            verdict=worst([verification.verdict, bundle_verdict, decision.verdict]),
+            decision=decision,
             configured=configured,
             calls=calls,
             verification=verification,
@@ -115,13 +112,19 @@ def bring_up(region: Region) -> Outcome:
 
 @contextmanager
 def _alone(region: Region) -> Iterator[None]:
-    """One run of a region at a time; a second one is told, not queued."""
+    """One run of a region at a time, and one lab a machine; a second run is told, not queued."""
     path = state_dir() / f"up-{region.name}.lock"
-    with path.open("a") as lock:
+    with ExitStack() as held:
+        lock = held.enter_context(path.open("a"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StepError("up", f"another run of '{region.name}' is under way", fix="wait for it, or stop it first") from error
+        if region.lab:
+            from lab import lock as machine  # the lab is a checkout's, not a wheel's
+
+            held.enter_context(machine.hold("up"))
+            machine.refuse_other_checkout()
         yield
 
 
@@ -138,30 +141,19 @@ def _ready_machine() -> None:
         raise MachineError("this machine cannot run the region yet; nothing was changed\n  " + "\n  ".join(lines))
 
 
-def _planned(engine: Engine) -> Plan:
-    plan = engine.preview()
-    if plan.stopped:
-        lines = [f"{violation.policy}: {violation.message} ({violation.urn})" for violation in plan.violations]
-        raise StepError("policies", "; ".join(lines), fix="change the region's file, then run the same command again")
-    return plan
-
-
-def _proven(region: Region, plan: Plan) -> dict[str, ProofResult]:
-    """Decide the rulesets of the plan itself, host by host; anything but PASS stops here."""
-    rulesets = plan.rulesets()
-    missing = sorted({host.name for host in region.hosts} - set(rulesets))
-    if missing:
-        raise StepError("proof", f"the plan holds no ruleset for {', '.join(missing)}", fix="every host has an EgressFirewall")
-    proofs = {host.name: prove_host(region, host, rulesets[host.name]) for host in region.hosts}
-    refused = [
-        f"{name}: {result.verdict}: {finding.reason} {finding.counterexample or ''}"
-        for name, result in proofs.items()
-        for finding in result.findings
-        if result.verdict is not Verdict.PASS
-    ]
-    if worst(result.verdict for result in proofs.values()) is not Verdict.PASS:
-        raise StepError("proof", "; ".join(refused) or "not proven", fix="`curtilage prove --help` decides one ruleset at a time")
-    return proofs
+def _decided(region: Region, engine: Engine) -> Decision:
+    """The plan, if policies and proof let it pass; anything but PASS stops here, before anything is applied."""
+    decision = decide(region, engine)
+    if decision.verdict is not Verdict.PASS:
+        refused = [f"{item.policy}: {item.message}" for item in decision.plan.violations]
+        refused += [
+            f"{item.get('host', '')} {item['id']}: {item['reason']} {item.get('counterexample') or ''}" for item in decision.findings
+        ]
+        reason = f"{decision.verdict}: {'; '.join(refused) or 'not proven'}; nothing was applied"
+        raise StepError(
+            "plan, policies, proof", reason, fix=f"change stacks/Pulumi.{region.name}.yaml; `curtilage plan {region.name}` tells more"
+        )
+    return decision
 
 
 def _boot(region: Region, plan: Plan, prepared: Prepared) -> None:
@@ -191,21 +183,20 @@ def _asked(region: Region, where: Reach) -> list[dict[str, Any]]:
 
 def _evidence(
     region: Region,
-    plan: Plan,
-    proofs: dict[str, ProofResult],
+    decision: Decision,
     prepared: Prepared,
     verification: Verification,
     ledger: dict[str, Any],
 ) -> BundleInputs:
     """What was seen, as a bundle's inputs. What is required comes from the region, never from the results."""
     tests = {f"host/{name}": Verdict.PASS if outcome == "passed" else Verdict.FAIL for name, outcome in verification.host_tests.items()}
-    single = tests | {PROOF_ID: worst(result.verdict for result in proofs.values()), POLICY_ID: Verdict.PASS}
+    single = tests | {PROOF_ID: decision.proof, POLICY_ID: decision.policies}
     return BundleInputs(
         region=region.name,
-        plan_digest=plan.digest,
+        plan_digest=decision.plan.digest,
         collected=datetime.now(UTC),
         required=[cell.id for cell in region_cells(region)] + sorted(single),
-        rulesets=plan.rulesets(),
+        rulesets=decision.plan.rulesets(),
         images=prepared.images,
         models=prepared.models,
         probe_results=verification.cells + [{"id": name, "verdict": str(verdict)} for name, verdict in sorted(single.items())],

@@ -18,13 +18,14 @@ app = typer.Typer()
 @app.command("verify")
 def verify(
     region: str = typer.Argument(help="Region name, as in stacks/Pulumi.<region>.yaml."),
+    host: list[str] | None = typer.Option(None, "--host", help="Attack from this host only (no evidence is made of it); repeat for more."),
     json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
     """Attack the running region from inside; every attack must fail, and be seen to fail.
 
     Example: curtilage verify lab --json
     """
-    found = run_verification(region)
+    found = run_verification(region, tuple(host or ()))
     if json_output:
         print_json(summary(found) | {"cells": found.cells})
     else:
@@ -32,7 +33,7 @@ def verify(
     raise typer.Exit(found.verdict.exit_code)
 
 
-def run_verification(name: str) -> Verification:
+def run_verification(name: str, hosts: tuple[str, ...] = ()) -> Verification:
     """The live suite on a region, wherever it runs."""
     where = reach(load_region(name))
     if where.canary is None:
@@ -40,7 +41,12 @@ def run_verification(name: str) -> Verification:
             f"NOT-RUN: {name} has no canary, so silence would prove nothing\n  fix:  export CURTILAGE_CANARY=DIRECTORY of its records"
         )
     return verify_region(
-        region=name, prefix=where.prefix, ssh_config=where.ssh_config, canary=where.canary, out=out_dir() / name / "verification"
+        region=name,
+        prefix=where.prefix,
+        ssh_config=where.ssh_config,
+        canary=where.canary,
+        out=out_dir() / name / ("verification" if not hosts else "verification-part"),
+        hosts=hosts,
     )
 
 

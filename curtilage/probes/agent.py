@@ -139,7 +139,9 @@ def udp_datagram(probe: Probe, source: str) -> bytes:
         head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 1, 0, 64, 17, 0, packed[0], packed[1])
         head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
     header = struct.pack("!HHHH", 40000, probe["port"], length, 0)
-    return head + struct.pack("!HHHH", 40000, probe["port"], length, checksum(pseudo + header + payload) or 0xFFFF) + payload
+    summed = checksum(pseudo + header + payload) or 0xFFFF
+    datagram: bytes = head + struct.pack("!HHHH", 40000, probe["port"], length, summed) + payload
+    return datagram
 
 
 def interface_address(version: int) -> str:

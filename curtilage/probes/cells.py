@@ -124,9 +124,8 @@ def _lateral(region: Region) -> list[Cell]:
     """Nobody but the gateway reaches a model: stopped at the sender, and, for an unsealed sender, at the model's own host."""
     cells = []
     for gpu in region.hosts_by_role("gpu"):
-        for host in region.hosts:
-            if host.role in ("crm", "evidence"):
-                cells.append(_to_model(host.name, gpu, "output", "output_drop_ip4", host.name))
+        senders = [host.name for host in region.hosts if host.role in ("crm", "evidence")]
+        cells += [_to_model(sender, gpu, "output", "output_drop_ip4", sender) for sender in senders]
         cells.append(_to_model("ops", gpu, "vllm-ingress", "input_drop_vllm", gpu.name))
         cells.append(dataclasses.replace(cells[-1], family=6, target=str(gpu.ipv6)))
     return cells

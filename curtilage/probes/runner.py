@@ -1,7 +1,8 @@
 """Runs the matrix: controls first, then every cell, then the witnesses are asked.
 
-Order (docs/architecture.md, 'Verdicts'): the path control sends each distinct packet once from the unsealed operator namespace; the attackers
-run on all hosts at once, each reading its own counters around each probe; then the canaries' records and the resolver's log are read.
+Order (docs/architecture.md, 'Verdicts'): the path control sends each distinct packet once from the unsealed operator namespace; the
+attackers run on all hosts at once, each reading its own counters around each probe; then the canaries' records and the resolver's log
+are read.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -26,8 +27,16 @@ SETTLE_SECONDS = 0.5
 OPERATOR = "ops"
 
 
+class Unreached(Exception):
+    """A command did not run to its end where an attacker sits."""
+
+
 class Machine(Protocol):
-    """Runs a shell command where an attacker sits and gives its standard output; raises on a non-zero exit."""
+    """Runs a shell command where an attacker sits and gives its standard output.
+
+    Raises:
+        Unreached: the host was not reached, or the command failed.
+    """
 
     def output(self, command: str, *arguments: str) -> str: ...
 
@@ -67,10 +76,19 @@ class Run:
         machines: host name (and ``ops``) to where the attacker runs.
         canary: the far end's record.
         progress: one line at a time.
+        hosts: attackers to run; all of them by default.
     """
 
-    def __init__(self, region: Region, machines: dict[str, Machine], canary: Canary, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        region: Region,
+        machines: Mapping[str, Machine],
+        canary: Canary,
+        progress: Callable[[str], None],
+        hosts: tuple[str, ...] = (),
+    ) -> None:
         self.region, self.machines, self.canary, self.progress = region, machines, canary, progress
+        self.cells = [cell for cell in region_cells(region) if not hosts or cell.host in hosts]
         self.source = files("curtilage.probes").joinpath("agent.py").read_text()
         self.resolver = region.hosts_by_role("gateway")[0]
         self.began = time.time()
@@ -78,7 +96,7 @@ class Run:
     def results(self) -> list[CellResult]:
         """Every cell judged. Nothing raised for an unreachable host: its cells are INVALID and say so."""
         self.began = time.time()
-        cells = region_cells(self.region)
+        cells = self.cells
         marks = {cell.id: str(uuid.uuid4()) for cell in cells}
         self.progress(f"{len(cells)} cells from {len({cell.host for cell in cells})} hosts")
         path_marks, path_answers = self._path_controls(cells)
@@ -125,7 +143,7 @@ class Run:
             before = {other: self._counters(other) for other in far}
             try:
                 answer = self._agent(host, probes, [list(pair) for pair in controls])  # type: ignore[misc]
-            except Exception as error:  # a host that cannot be attacked gives INVALID cells, not a lost run
+            except (Unreached, ValueError) as error:  # a host that cannot be attacked gives INVALID cells, not a lost run
                 self.progress(f"{host}: {error}")
                 return {}
             after = {other: self._counters(other) for other in far}
@@ -151,7 +169,7 @@ class Run:
     def _counters(self, host: str) -> dict[str, int] | None:
         try:
             listed = json.loads(self.machines[host].output("nft -j list counters"))["nftables"]
-        except Exception:
+        except (Unreached, ValueError):
             return None
         return {item["counter"]["name"]: item["counter"]["packets"] for item in listed if "counter" in item}
 
@@ -185,7 +203,7 @@ class Run:
     def _resolver_log(self) -> str:
         try:
             return self.machines[self.resolver.name].output("journalctl --no-pager -q -o cat -u unbound -n 20000")
-        except Exception:
+        except (Unreached, ValueError):
             return ""
 
     def _judged(

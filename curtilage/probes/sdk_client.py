@@ -1,6 +1,7 @@
 """Runs on the CRM's application server: the vendors' own SDKs, unmodified, given only their usual key slot.
 
-Takes ``{"key", "model_openai", "model_anthropic"}`` as its argument; prints ``{"calls": [{"sdk", "version", "call", "outcome", "text", "code", "seconds"}]}``.
+Takes ``{"key", "model_openai", "model_anthropic"}`` as its argument; prints
+``{"calls": [{"sdk", "version", "call", "outcome", "text", "code", "began", "seconds"}]}``.
 Nothing here names the gateway: the name resolves to it, and its certificate is checked against the region's CA (``SSL_CERT_FILE``).
 """
 
@@ -68,8 +69,16 @@ def main() -> None:
     for build in (openai_calls, anthropic_calls):
         sdk, named = build()
         for name, call in named.items():
-            began = time.monotonic()
-            entry: dict[str, Any] = {"sdk": sdk.__name__, "version": sdk.__version__, "call": name, "text": None, "code": None}
+            began, clock = time.monotonic(), time.time()
+            entry: dict[str, Any] = {"sdk": sdk.__name__, "version": sdk.__version__, "call": name}
+            entry |= {"text": None, "code": None, "began": clock}
+                "sdk": sdk.__name__,
+                "version": sdk.__version__,
+                "call": name,
+                "text": None,
+                "code": None,
+                "began": clock,
+            }
             try:
                 entry |= {"outcome": "answered", "text": call()}
             except sdk.APIStatusError as error:

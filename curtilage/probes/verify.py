@@ -33,7 +33,9 @@ class Verification:
     seconds: float
 
 
-def verify_region(*, region: str, prefix: list[str], ssh_config: Path, canary: Path, out: Path) -> Verification:
+def verify_region(
+    *, region: str, prefix: list[str], ssh_config: Path, canary: Path, out: Path, hosts: tuple[str, ...] = ()
+) -> Verification:
     """Attack a running region from inside.
 
     Args:
@@ -41,6 +43,7 @@ def verify_region(*, region: str, prefix: list[str], ssh_config: Path, canary: P
         prefix: argv prefix that enters the operator's network (the lab: its ops namespace).
         ssh_config: reaches the hosts from there.
         canary: directory of the canaries' records.
+        hosts: attackers to run; all of them by default.
         out: directory for ``cells.json``, ``junit.xml``, ``host-tests.json``.
 
     Raises:
@@ -52,10 +55,14 @@ def verify_region(*, region: str, prefix: list[str], ssh_config: Path, canary: P
         stale.unlink(missing_ok=True)
     suite = Path(str(files("curtilage.probes").joinpath("suite")))
     outer = Path("/proc/self/ns/net").stat().st_ino
+    options = {
+        "region": region, "ssh-config": ssh_config, "canary": canary, "results": cells_file, "outer-namespace": outer if prefix else 0,
+        "host-report": report, "junitxml": junit,
+    }  # fmt: skip
     argv = [
         *prefix, sys.executable, "-m", "pytest", "-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(suite),
-        "-c", str(suite / "pytest.ini"), f"--region={region}", f"--ssh-config={ssh_config}", f"--canary={canary}",
-        f"--results={cells_file}", f"--outer-namespace={outer if prefix else 0}", f"--host-report={report}", f"--junitxml={junit}", str(suite),
+        "-c", str(suite / "pytest.ini"), *(f"--{name}={value}" for name, value in options.items()),
+        *(f"--attacker={host}" for host in hosts), str(suite),
     ]  # fmt: skip
     done = subprocess.run(argv, stdout=sys.stderr, stderr=sys.stderr, check=False)
     if done.returncode not in (0, 1) or not cells_file.exists() or not report.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import testinfra
 
 from curtilage.probes.canary import CanaryDirectory
 from curtilage.probes.cells import region_cells
-from curtilage.probes.runner import CellResult, Run
+from curtilage.probes.runner import CellResult, Run, Unreached
 from curtilage.region import Region, load_region
 
 
@@ -25,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--region", required=True, help="name of the region under attack")
     parser.addoption("--canary", required=True, help="directory of the canaries' records")
     parser.addoption("--results", required=True, help="where to write the judged cells as JSON")
+    parser.addoption("--attacker", action="append", default=[], help="attack from this host only; repeat for more")
     parser.addoption("--outer-namespace", type=int, default=0, help="network namespace that must not be attacked from")
     parser.addoption("--host-report", required=True, help="where to write the host tests' outcomes as JSON")
 
@@ -38,7 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     region = load_region(metafunc.config.getoption("--region"))
     if "cell_id" in metafunc.fixturenames:
-        metafunc.parametrize("cell_id", [cell.id for cell in region_cells(region)])
+        only = metafunc.config.getoption("--attacker")
+        metafunc.parametrize("cell_id", [cell.id for cell in region_cells(region) if not only or cell.host in only])
     if "region_host" in metafunc.fixturenames:
         metafunc.parametrize("region_host", [host.name for host in region.hosts])
 
@@ -50,7 +53,10 @@ class _Reached:
         self.host = host
 
     def output(self, command: str, *arguments: str) -> str:
-        return str(self.host.check_output(command, *arguments))
+        done = self.host.run(command, *arguments)
+        if done.rc != 0:
+            raise Unreached(f"exit {done.rc}: {done.stderr.strip()[-300:]}")
+        return str(done.stdout)
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +81,10 @@ def results(request: pytest.FixtureRequest, region: Region, machines: dict[str, 
 
     def progress(line: str) -> None:
         with capture.global_and_fixture_disabled():
-            print(f"  {line}", flush=True)
+            sys.stderr.write(f"  {line}\n")
 
-    judged = Run(region, reached, CanaryDirectory(Path(request.config.getoption("--canary"))), progress).results()
+    attackers = tuple(request.config.getoption("--attacker"))
+    judged = Run(region, reached, CanaryDirectory(Path(request.config.getoption("--canary"))), progress, attackers).results()
     Path(request.config.getoption("--results")).write_text(json.dumps([cell.document() for cell in judged], indent=1))
     return {cell.id: cell for cell in judged}
 
