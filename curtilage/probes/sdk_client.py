@@ -72,13 +72,6 @@ def main() -> None:
             began, clock = time.monotonic(), time.time()
             entry: dict[str, Any] = {"sdk": sdk.__name__, "version": sdk.__version__, "call": name}
             entry |= {"text": None, "code": None, "began": clock}
-                "sdk": sdk.__name__,
-                "version": sdk.__version__,
-                "call": name,
-                "text": None,
-                "code": None,
-                "began": clock,
-            }
             try:
                 entry |= {"outcome": "answered", "text": call()}
             except sdk.APIStatusError as error:

@@ -42,9 +42,8 @@ def exchange(lab: Lab) -> dict[str, Any]:
     region = load_region("lab")
     sniffers = []
     for host in ("gpu-1", "gpu-2"):
-        command = lab.ops_argv(
-            ["ssh", "-F", str(lab.ssh_config_path), host, "python3", "-c", _quoted(SNIFFER), *map(_quoted, [*STRIPPED, KEPT])]
-        )
+        remote = shlex.join(["python3", "-c", SNIFFER, *STRIPPED, KEPT])
+        command = lab.ops_argv(["ssh", "-F", str(lab.ssh_config_path), host, remote])
         sniffer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert sniffer.stdout is not None
         assert sniffer.stdout.readline() == "ready\n"
