@@ -15,6 +15,7 @@ from curtilage.errors import ConfigError
 from curtilage.output import print_json, progress
 from curtilage.proof.allowed import Allowed, Network
 from curtilage.proof.decide import Model, prove
+from curtilage.proof.kernel import KernelLacksError
 from curtilage.proof.packet import Packet
 from curtilage.proof.regions import allowed_of, prove_host, prove_region
 from curtilage.proof.report import text
@@ -113,10 +114,14 @@ def packets_command(
     defaults: a new TCP packet that this host sends by its uplink. Ends with 0 when every packet was answered, whatever the answers.
     """
     parsed = [_packet(packets, number, line) for number, line in enumerate(_lines(packets), start=1) if line.strip()]
-    model = Model.of(_read(nft), file=nft, uplinks=tuple(uplink or ()))
+    model, lacks = None, ""
+    try:
+        model = Model.of(_read(nft), file=nft, uplinks=tuple(uplink or ()))
+    except KernelLacksError as lacking:
+        lacks = f"this kernel has no '{lacking.statement}'"
     verdicts = []
     for packet in parsed:
-        verdict, trace, reasons = model.evaluate(packet)
+        verdict, trace, reasons = model.evaluate(packet) if model else ("not_proven", [], [lacks])
         verdicts.append({"id": packet.id, "verdict": verdict, "path": [str(step) for step in trace], "reasons": reasons})
         if explain:
             progress(f"{verdict}: {'; '.join([*map(str, trace), *reasons]) or 'no base chain is in its way'}")

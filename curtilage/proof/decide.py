@@ -21,7 +21,7 @@ import z3
 from curtilage.proof.allowed import Allowed, opening_formula
 from curtilage.proof.fields import CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, ETHERTYPE, L4, UNTRACKED_ICMPV6, WIDTHS
 from curtilage.proof.formula import Algebra, B, Concrete, Formula, Kleene, Symbolic
-from curtilage.proof.kernel import load
+from curtilage.proof.kernel import KernelLacksError, load
 from curtilage.proof.packet import PATHS, Packet
 from curtilage.proof.report import OUT_OF_SCOPE, Finding, ProofResult
 from curtilage.proof.ruleset import Ruleset, read
@@ -138,7 +138,10 @@ def prove(
         PASS, or findings with a packet and its path each.
     """
     started = time.monotonic()
-    model = Model.of(ruleset, file=file, uplinks=uplinks)
+    try:
+        model = Model.of(ruleset, file=file, uplinks=uplinks)
+    except KernelLacksError as lacks:
+        return _unloaded(lacks, ruleset, allowed, subject, time.monotonic() - started)
     proof = _Proof(model, allowed)
     result = proof.run(raw_frames)
     if layered:
@@ -167,6 +170,21 @@ def prove(
         allowances=used,
         ruleset_digest="sha256:" + hashlib.sha256(ruleset.encode()).hexdigest(),
         seconds=time.monotonic() - started,
+    )
+
+
+def _unloaded(lacks: KernelLacksError, ruleset: str, allowed: Allowed, subject: str, seconds: float) -> ProofResult:
+    """Nothing was decided, because this kernel cannot hold the ruleset."""
+    reason = f"not decided: this kernel has no '{lacks.statement}', so it cannot say what the ruleset means; prove it where it runs"
+    return ProofResult(
+        subject=subject,
+        verdict=Verdict.NOT_PROVEN,
+        findings=(Finding("nft-unloaded", allowed.segment, Verdict.NOT_PROVEN, reason),),
+        modelled=(),
+        assumptions=(),
+        out_of_scope=OUT_OF_SCOPE,
+        ruleset_digest="sha256:" + hashlib.sha256(ruleset.encode()).hexdigest(),
+        seconds=seconds,
     )
 
 

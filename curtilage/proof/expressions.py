@@ -41,8 +41,8 @@ Intervals = list[tuple[int, int]]
 class Expressions:
     """Reads the expressions of one ruleset at one hook."""
 
-    def __init__(self, ruleset: Ruleset, interfaces: Sequence[str], chain: Chain, hook: str) -> None:
-        self.ruleset, self.chain, self.hook = ruleset, chain, hook
+    def __init__(self, ruleset: Ruleset, interfaces: Sequence[str], chain: Chain, hook: str, *, by_wire: bool = False) -> None:
+        self.ruleset, self.chain, self.hook, self.by_wire = ruleset, chain, hook, by_wire
         self.links = {name: number for number, name in enumerate(interfaces, start=1)}
 
     def match(self, body: dict[str, Any]) -> Formula:
@@ -187,6 +187,8 @@ class Expressions:
         found = payload(protocol, name)
         if found is None:
             raise Undecided(f"{protocol} {name}")
+        if self.by_wire and protocol in ("ip", "ip6"):
+            found = found[0], equals("wire", ETHERTYPE[protocol])
         kind = {"saddr": protocol, "daddr": protocol}.get(name, "number")
         return Operand(found[0], found[1], "l4" if found[0] == "l4proto" else kind)
 

@@ -31,15 +31,66 @@ ip -batch "$1/links" 2>/dev/null || true
 nft -f "$2" 2>"$1/refusal" || exit 9
 nft -jn list ruleset >"$1/json"
 nft -an list ruleset >"$1/text"
+nft --debug=netlink list ruleset >"$1/code"
 """
+
+
+OPTIONAL = frozenset(
+    {
+        "queue",
+        "socket",
+        "tproxy",
+        "synproxy",
+        "osf",
+        "fib",
+        "rt",
+        "dup",
+        "fwd",
+        "flow",
+        "numgen",
+        "jhash",
+        "symhash",
+        "xfrm",
+        "tunnel",
+        "quota",
+    }
+    | {"masquerade", "redirect", "snat", "dnat", "limit", "ct", "log", "cgroupv2", "ipsec", "meter", "add", "update"}
+)
+"""Statements and expressions that a kernel may be built without."""
+
+
+class KernelLacksError(ConfigError):
+    """The ruleset may be right, but this kernel cannot hold it, so nobody can ask what it means here."""
+
+    def __init__(self, statement: str, *, file: Path | str | None = None) -> None:
+        self.statement = statement
+        super().__init__(
+            f"this kernel has no '{statement}'",
+            rule="the kernel that decides can hold the ruleset",
+            fix="prove it where it runs",
+            file=file,
+        )
+
+
+def _lacking(refusal: str) -> str | None:
+    """The statement this kernel has no module for: nft points at it, and says ENOENT or EOPNOTSUPP."""
+    lines = refusal.splitlines()
+    for number, line in enumerate(lines[:-2]):
+        if "Could not process rule: No such file or directory" in line or "Could not process rule: Operation not supported" in line:
+            pointer = lines[number + 2]
+            at = lines[number + 1][pointer.find("^") :].split()
+            if at and at[0] in OPTIONAL:
+                return at[0]
+    return None
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A ruleset as the kernel holds it: its JSON objects and its listing with handles."""
+    """A ruleset as the kernel holds it: its JSON objects, its listing with handles, and the expressions the rules were compiled to."""
 
     objects: tuple[dict[str, Any], ...]
     listing: str
+    code: str
 
 
 def links_named(text: str) -> tuple[str, ...]:
@@ -86,9 +137,13 @@ def load(ruleset: str, *, file: Path | str | None = None) -> Loaded:
             ) from exc
         if done.returncode == 9:
             refusal = (directory / "refusal").read_text().replace(str(directory / "ruleset"), str(file or "ruleset")).strip()
+            lacking = _lacking(refusal)
+            if lacking is not None:
+                raise KernelLacksError(lacking, file=file)
+            circular = "Too many l" in refusal  # EMLINK "Too many links", ELOOP "Too many levels of symbolic links"
             raise ConfigError(
                 f"the kernel refuses the ruleset:\n{refusal}",
-                rule="a ruleset loads as a whole or not at all",
+                rule="jumps go in no circle, and at most 16 deep" if circular else "a ruleset loads as a whole or not at all",
                 fix="correct it; `nft -c -f FILE` repeats the message",
                 file=file,
             )
@@ -98,4 +153,4 @@ def load(ruleset: str, *, file: Path | str | None = None) -> Loaded:
                 f"cannot load a ruleset in a scratch network namespace: {said}\n  fix:  run as root, or allow user namespaces"
             )
         document = json.loads((directory / "json").read_text())
-        return Loaded(tuple(document["nftables"]), (directory / "text").read_text())
+        return Loaded(tuple(document["nftables"]), (directory / "text").read_text(), (directory / "code").read_text())

@@ -23,6 +23,8 @@ class Rule:
     handle: int
     text: str
     statements: tuple[Mapping[str, Any], ...]
+    by_wire: bool = False
+    """Its IP header matches depend on the EtherType in the frame, and not on what the kernel takes the packet for."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Ruleset:
 def read(loaded: Loaded) -> Ruleset:
     """Read what the kernel listed."""
     texts, devices = _listing(loaded.listing)
+    hidden = _hidden(loaded.code)
     rules: dict[tuple[str, str, str], list[Rule]] = {}
     sets_mark, updated = False, set()
     for document in _kind(loaded, "rule"):
@@ -91,7 +94,12 @@ def read(loaded: Loaded) -> Ruleset:
         sets_mark |= any("mark" in str(item.get("mangle", {}).get("key", "")) for item in statements if isinstance(item, dict))
         updated |= {(*place[:2], name) for name in _updates(statements)}
         text = texts.get((*place, document["handle"]), "")
-        rules.setdefault(place, []).append(Rule(document["handle"], text, statements))
+        ethertype = hidden.get((*place, document["handle"]))
+        if ethertype is not None and "'ll'" not in str(statements) and "'ether'" not in str(statements):
+            guard = {"match": {"op": "==", "left": {"payload": {"base": "ll", "offset": 96, "len": 16}}, "right": ethertype}}
+            rules.setdefault(place, []).append(Rule(document["handle"], text, (guard, *statements), by_wire=True))
+        else:
+            rules.setdefault(place, []).append(Rule(document["handle"], text, statements))
     chains: dict[tuple[str, str, str], Chain] = {}
     for document in _kind(loaded, "chain"):
         place = (document["family"], document["table"], document["name"])
@@ -169,6 +177,28 @@ def _listing(text: str) -> tuple[dict[tuple[str, str, str, int], str], dict[tupl
                 texts[*table, chain, int(found[2])] = found[1]
                 pending = ""
     return texts, devices
+
+
+_RULE_CODE = re.compile(r"^(\S+) (\S+) (\S+) (\d+)(?: \d+)?\s*$")
+_ETHERTYPE_LOAD = re.compile(r"payload load 2b @ link header \+ 12 => reg (\d+)")
+_COMPARISON = re.compile(r"cmp eq reg (\d+) 0x([0-9a-f]{8})")
+
+
+def _hidden(code: str) -> dict[tuple[str, str, str, int], int]:
+    """EtherType checks by rule. ``ether type ip ip daddr X`` is listed, in text and in JSON, like ``ip daddr X``, which is another rule."""
+    found: dict[tuple[str, str, str, int], int] = {}
+    place: tuple[str, str, str, int] | None = None
+    register = ""
+    for line in code.splitlines():
+        if start := _RULE_CODE.match(line):
+            place, register = (start[1], start[2], start[3], int(start[4])), ""
+        elif load := _ETHERTYPE_LOAD.search(line):
+            register = load[1]
+        elif register and place and (comparison := _COMPARISON.search(line)):
+            if comparison[1] == register:
+                found[place] = int.from_bytes(bytes.fromhex(comparison[2])[:1:-1], "big")
+            register = ""
+    return found
 
 
 def _interfaces(loaded: Loaded, chains: Iterable[Chain]) -> tuple[tuple[str, ...], tuple[str, ...]]:

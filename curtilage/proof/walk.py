@@ -152,7 +152,7 @@ class Walker(Generic[B]):
     def _rule(self, chain: Chain, rule: Rule, hook: str, reach: Kleene[B], outcome: Outcome[B]) -> Kleene[B]:
         """One rule; returns which packets go on to the next."""
         algebra = self.algebra
-        expressions = Expressions(self.ruleset, self.interfaces, chain, hook)
+        expressions = Expressions(self.ruleset, self.interfaces, chain, hook, by_wire=rule.by_wire)
         on = algebra.false
         for statement in rule.statements:
             ((kind, body),) = statement.items()

@@ -84,6 +84,8 @@ def conditions(draw: st.DrawFn, family: str, hook: str) -> str:
         choices += [
             f"meta protocol {sign}{draw(st.sampled_from(['ip', 'ip6', 'arp', '{ ip, arp }']))}",
             f"ether type {draw(st.sampled_from(['ip', 'ip6', 'arp']))}",
+            f"ether type ip ip daddr {draw(some_of(NETS4))}",
+            f"ether type ip6 ip6 daddr {draw(some_of(NETS6))}",
             f"@ll,96,16 {sign}{draw(st.sampled_from(['0x0800', '0x86dd', '0x0806']))}",
         ]
     if hook in ("output", "postrouting", "forward", "egress"):
@@ -169,7 +171,7 @@ def packets(draw: st.DrawFn) -> Packet:
     return Packet.model_validate(
         {
             "hook": hook,
-            "source": source,
+            "source": "2001:db8:0:0:cb00:7105::" if version == 6 and claimed == "ipv4" and draw(st.booleans()) else source,
             "destination": destination,
             "protocol": protocol,
             "dport": draw(st.sampled_from(PORTS)),
