@@ -2,7 +2,8 @@
 
 Unary and streamed answers go through the same guard, so there is no path on which one is checked and the other is not. On a stream the
 guard holds back only what a later chunk could turn into a find: the last word, the digit groups before it, a half-written placeholder.
-Finds are judged with the text before them as context, also when that has left already.
+Finds are judged with the text before them as context, also when that has left already; of a spelled-out address ("bob (at) …") the name
+may have left when the rest is recognised, and the rest is taken out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from curtilage.sanitize.sanitizer import Sanitizer
 
 _CONTEXT = 96
 _LONGEST_WORD = 320
-_HELD_WORDS = 9
+_HELD_WORDS = 10
+_SHORT_WORD = 12
 
 
 class TextGuard:
@@ -50,13 +52,16 @@ class TextGuard:
     def _safe_length(text: str) -> int:
         length = len(text)
         cut = max(text.rfind(" "), text.rfind("\n")) + 1
+        start, plain = cut, 0
         for _ in range(_HELD_WORDS):
-            word_start = max(text.rfind(" ", 0, cut - 1), text.rfind("\n", 0, cut - 1)) + 1 if cut else 0
-            word = text[word_start:cut]
-            # Digit groups and half-spelled addresses may go on after a space: "DE89 3704 …", "jane (at) example".
-            if cut and any(char.isdigit() or char in "@+([{" for char in word):
-                cut = word_start
-            else:
+            if not start:
+                break
+            end, start = start, max(text.rfind(" ", 0, start - 1), text.rfind("\n", 0, start - 1)) + 1
+            word = text[start:end].strip()
+            # Digit groups, file numbers and spelled-out addresses go on after a space: "DE89 3704 …", "12 O 345/21".
+            if word.isupper() or any(char.isdigit() or char in "@+([{" for char in word):
+                cut, plain = start, 0
+            elif len(word) > _SHORT_WORD or (plain := plain + 1) > 1:
                 break
         cut = min(cut, unfinished_placeholder(text))
         return cut if length - cut <= _LONGEST_WORD else length

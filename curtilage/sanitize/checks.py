@@ -63,10 +63,21 @@ def luhn(number: str) -> bool:
     return total % 10 == 0
 
 
+# ISO/IEC 7812 issuer ranges in use, by length.
+_CARD_PREFIXES = {
+    13: re.compile(r"4"),
+    14: re.compile(r"3(?:0[0-5]|[689])"),
+    15: re.compile(r"3[47]"),
+    16: re.compile(r"4|5[0-8]|6|2(?:2[2-9]|[3-6]|7[01]|720)|35"),
+    19: re.compile(r"4|5[0-8]|6"),
+}
+
+
 def card(text: str) -> bool:
-    """A payment card: 13 to 19 digits, a major industry prefix, Luhn, not one digit over and over."""
+    """A payment card: a length and an issuer range that are in use, Luhn, not one digit over and over."""
     number = digits_of(text)
-    return 13 <= len(number) <= 19 and number[0] in "23456" and len(set(number)) > 1 and luhn(number)
+    prefix = _CARD_PREFIXES.get(len(number))
+    return prefix is not None and prefix.match(number) is not None and len(set(number)) > 1 and luhn(number)
 
 
 def de_tax_id(text: str) -> bool:

@@ -42,6 +42,8 @@ def find(text: str, patterns: Sequence[Pattern]) -> list[Span]:
                 end = start + length
             if pattern.type == "IP_ADDRESS" and _NOT_AN_ADDRESS.search(folded[max(0, start - 16) : start]):
                 continue
+            if pattern.type == "PHONE" and folded[max(0, start - 2) : start - 1].isdigit() and folded[start - 1 : start] == " ":
+                continue  # the tail of a longer row of digit groups is no number of its own
             if start < end:
                 found.append((start, end, rank, pattern.type))
     return [Span(type_, *original_span(offsets, start, end)) for start, end, _, type_ in _without_overlaps(found)]

@@ -21,6 +21,7 @@ DEFAULT_FIELD_RULES = ("legal_case_strategy__c", "privileged_communication__c", 
 _SUFFIX = r"(?:c|r|pc|pr|x|e|b|mdt|history|share|feed|changeevent|kav|tag)"
 _RULE = re.compile(r"\*?[a-z0-9][a-z0-9_]*__c")
 _SEPARATORS = re.compile(r"[\s_\-]+")
+_BLANKS = re.compile(r"[\s\-]")
 
 
 class FieldRules:
@@ -31,7 +32,9 @@ class FieldRules:
     """
 
     def __init__(self, rules: Iterable[str] = DEFAULT_FIELD_RULES) -> None:
-        keys, mentions = [], []
+        keys: list[str] = []
+        suffixed: list[str] = []
+        mentions: list[str] = []
         for rule in rules:
             name = rule.lower()
             if not _RULE.fullmatch(name):
@@ -44,18 +47,25 @@ class FieldRules:
             stem = name.lstrip("*").removesuffix("__c")
             letters = stem.replace("_", "")
             plural = letters + "|" + letters[:-1] + "ies" if letters.endswith("y") else letters + "s?"
-            optional = "" if name.startswith("*") else "?"
-            keys.append(rf"(?:{plural}){_SUFFIX}{optional}")
+            if name.startswith("*"):
+                # Without the underscores of the suffix, every word on -sensitivec, or a plain "sensitive", would be a field.
+                suffixed.append(rf"{'_*'.join(map(re.escape, stem.split('_')))}s?__+{_SUFFIX}")
+            else:
+                keys.append(rf"(?:{plural}){_SUFFIX}?")
             spaced = r"[\s_\-]*".join(map(re.escape, stem.split("_")))
             mentions.append(rf"({spaced}(?:s|ies)?__{_SUFFIX})\b")
             if not name.startswith("*") and "_" in stem:
                 mentions.append(rf"({spaced}s?)[\"'`*\\]*\s*[:=]")
-        self._key = re.compile(rf".*(?:{'|'.join(keys)})")
+        self._key = re.compile(rf".*(?:{'|'.join(keys)})") if keys else None
+        self._suffixed = re.compile(rf".*(?:{'|'.join(suffixed)})") if suffixed else None
         self._mention = re2.compile(rf"(?i){'|'.join(mentions)}")
         self._segment_is_privileged = lru_cache(maxsize=8192)(self._match_segment)
 
     def _match_segment(self, segment: str) -> bool:
-        return self._key.fullmatch(_SEPARATORS.sub("", segment.lower())) is not None
+        lower = segment.lower()
+        if self._key is not None and self._key.fullmatch(_SEPARATORS.sub("", lower)):
+            return True
+        return self._suffixed is not None and self._suffixed.fullmatch(_BLANKS.sub("_", lower)) is not None
 
     def next_mention(self, folded: str, position: int = 0) -> tuple[int, int] | None:
         """The next privileged name written in folded prose, with the namespace and path in front of it."""

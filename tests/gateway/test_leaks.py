@@ -192,8 +192,8 @@ def _arguments(answer) -> str:
     parts = []
     for event in _events(answer):
         if "choices" in event:
-            for call in event["choices"][0]["delta"].get("tool_calls") or ():
-                parts.append(call["function"].get("arguments") or "")
+            calls = event["choices"][0]["delta"].get("tool_calls") or ()
+            parts.extend(call["function"].get("arguments") or "" for call in calls)
         elif event["type"] == "content_block_delta":
             parts.append(event["delta"].get("partial_json", ""))
     return "".join(parts)
