@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from curtilage.commands.plan import Decision
 from curtilage.commands.verify import summary
@@ -17,6 +16,8 @@ from curtilage.probes.table import not_passed, probe_table, verdict_counts
 from curtilage.probes.verify import Verification
 from curtilage.region import Region
 from curtilage.verdict import Verdict
+
+ANSWER_WIDTH = 72
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Outcome:
     verification: Verification
     ledger: dict[str, Any]
     bundle: Path
+    public_key: Path
     bundle_verdict: Verdict
     models: dict[str, str]
     steps: list[dict[str, Any]]
@@ -62,7 +64,7 @@ def show(outcome: Outcome) -> None:
     stdout.rule(f"[bold]{escape(region.name)}[/]: {_coloured(outcome.verdict)} in {outcome.seconds:.0f} s", align="left")
     _sealed(outcome)
     if outcome.calls:
-        stdout.print(_calls(outcome.calls))
+        _calls(outcome.calls)
     stdout.print(probe_table(outcome.verification.cells))
     for line in not_passed(outcome.verification.cells)[:20]:
         stdout.print(line, markup=False)
@@ -87,8 +89,12 @@ def _sealed(outcome: Outcome) -> None:
     for name, digest in outcome.models.items():
         made = "made here from synthetic documents, signed, verified on each host at start"
         stdout.print(f"[bold]Model[/]     {name} {digest[:19]}…, {made}")
-    for control, reasons in sorted(_not_run(outcome.configured).items()):
-        stdout.print(f"[bold]NOT-RUN[/]   {escape(control)}: {escape(reasons)}")
+    configured = outcome.configured
+    stdout.print(
+        f"[bold]Configure[/] {len(configured.hosts_reached)} of {len(configured.hosts_expected)} hosts, {configured.changed} changed"
+    )
+    for hosts, reason in sorted(_not_run(configured).items()):
+        stdout.print(f"[bold]NOT-RUN[/]   {escape(reason)} ({escape(hosts)})")
 
 
 def _not_run(configured: ConfigureResult) -> dict[str, str]:
@@ -100,14 +106,14 @@ def _not_run(configured: ConfigureResult) -> dict[str, str]:
     return {", ".join(sorted(hosts)): reason for reason, hosts in by_reason.items()}
 
 
-def _calls(calls: list[dict[str, Any]]) -> Table:
-    table = Table(title="Calls of unmodified vendor SDKs on the CRM's server", title_justify="left")
-    for column in ("SDK", "call", "outcome", "answer", "s"):
-        table.add_column(column, justify="right" if column == "s" else "left", overflow="ellipsis", no_wrap=True, max_width=56)
+def _calls(calls: list[dict[str, Any]]) -> None:
+    """One line a call; a terminal of 80 columns shows the start of each answer."""
+    stdout.print("[bold]Asked[/]     by unmodified vendor SDKs on the CRM's own server:")
     for call in calls:
         answer = " ".join((call["text"] or call["code"] or "").split())
-        table.add_row(f"{call['sdk']} {call['version']}", call["call"], call["outcome"], escape(answer), f"{call['seconds']:.1f}")
-    return table
+        named = f"{call['sdk']} {call['version']} {call['call']}"
+        shown = answer if len(answer) <= ANSWER_WIDTH else answer[: ANSWER_WIDTH - 1] + "…"
+        stdout.print(f"  {named:<34} {call['outcome']}, {call['seconds']:.1f} s: {escape(shown)}")
 
 
 def _evidence(outcome: Outcome) -> None:
@@ -116,7 +122,12 @@ def _evidence(outcome: Outcome) -> None:
     verified = outcome.ledger["verified"]
     stdout.print(f"[bold]Attacks[/]   {said}; host tests {len(outcome.verification.host_tests)}")
     stdout.print(f"[bold]Ledger[/]    {verified['verdict']}: {verified.get('size', verified.get('records'))} records; {_origin(outcome)}")
-    stdout.print(f"[bold]Evidence[/]  {outcome.bundle_verdict}: {escape(str(outcome.bundle))}")
+    stdout.print(f"[bold]Evidence[/]  {outcome.bundle_verdict}: {escape(str(_shown(outcome.bundle)))}")
+
+
+def _shown(path: Path) -> Path:
+    """A path as a user would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _origin(outcome: Outcome) -> str:
@@ -130,10 +141,10 @@ def _seconds(steps: list[dict[str, Any]]) -> str:
 
 def _next(region: Region, outcome: Outcome) -> None:
     name = region.name
-    stdout.print("[bold]Next[/]")
+    stdout.print("[bold]Next[/]      (with .venv/bin on PATH)")
     for command, what in (
         (f"curtilage verify {name}", "attack it again"),
-        (f"curtilage evidence verify {outcome.bundle} --key {outcome.bundle.parent}/evidence.pub", "check the evidence, offline, anywhere"),
+        (f"curtilage evidence verify {_shown(outcome.bundle)} --key {_shown(outcome.public_key)}", "check it offline, anywhere"),
         (f"curtilage plan {name}", "what would change"),
         ("make down" if region.lab else f"curtilage down {name}", "take it down"),
     ):

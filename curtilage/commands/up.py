@@ -17,6 +17,7 @@ from typing import Any
 import typer
 
 from curtilage import doctor
+from curtilage.audit.note import VerifierKey
 from curtilage.commands.ask import ask, ledger_state
 from curtilage.commands.plan import Decision, decide
 from curtilage.commands.prepare import NOTHING_TO_PREPARE, Prepared, prepare_lab
@@ -27,7 +28,7 @@ from curtilage.configure import ConfigureResult, configure
 from curtilage.engine import Engine, Plan
 from curtilage.errors import MachineError, StepError
 from curtilage.evidence.inputs import BundleInputs, remember
-from curtilage.evidence.keys import load_or_create
+from curtilage.evidence.keys import key_path, load_or_create
 from curtilage.evidence.verify import verify_bundle
 from curtilage.output import print_json, progress
 from curtilage.paths import state_dir
@@ -92,7 +93,7 @@ def bring_up(region: Region) -> Outcome:
         with steps.step("evidence") as record:
             ledger = ledger_state(region, where)
             inputs = _evidence(region, decision, prepared, verification, ledger)
-            bundle, bundle_verdict = _signed(inputs)
+            bundle, public_key, bundle_verdict = _signed(inputs)
             record["bundle"] = str(bundle)
         return Outcome(
             region=region,
@@ -103,6 +104,7 @@ def bring_up(region: Region) -> Outcome:
             verification=verification,
             ledger=ledger,
             bundle=bundle,
+            public_key=public_key,
             bundle_verdict=bundle_verdict,
             models=prepared.models,
             steps=steps.done,
@@ -206,9 +208,12 @@ def _evidence(
     )
 
 
-def _signed(inputs: BundleInputs) -> tuple[Path, Verdict]:
-    """Sign the bundle, and check it with the verifier that an auditor would use."""
+def _signed(inputs: BundleInputs) -> tuple[Path, Path, Verdict]:
+    """Sign the bundle, lay the public key beside it, and check it with the verifier that an auditor would use."""
     remember(inputs)
     signer = load_or_create("evidence")
     bundle = inputs.build(signer)
-    return bundle, verify_bundle(bundle, key=signer.verifier, plan_digest=inputs.plan_digest).verdict
+    public = bundle.with_name("evidence.pub")
+    public.write_bytes(key_path("evidence").with_suffix(".pub").read_bytes())
+    pinned = VerifierKey.load(public)
+    return bundle, public, verify_bundle(bundle, key=pinned, plan_digest=inputs.plan_digest).verdict
