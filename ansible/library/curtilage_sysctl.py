@@ -7,6 +7,8 @@ and returns those that neither hold nor can be set, so that the role reports the
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -53,8 +55,10 @@ def settle(key: str, values: list[str], check: bool) -> tuple[bool, str | None]:
         now = read(key)
         if now in values:
             return False, None
-        if check:
+        if check and os.access(path_of(key), os.W_OK):
             return True, None
+        if check:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         path_of(key).write_text(values[0], encoding="ascii")
         now = read(key)
     except FileNotFoundError:
