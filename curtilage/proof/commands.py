@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from curtilage.errors import ConfigError
 from curtilage.output import print_json, progress
+from curtilage.proof import aws
 from curtilage.proof.allowed import Allowed, Network
 from curtilage.proof.decide import Model, prove
 from curtilage.proof.kernel import KernelLacksError
@@ -49,13 +50,24 @@ def prove_command(
     ] = None,
     uplink: Links = None,
     raw_frames: Annotated[bool, typer.Option(help="Whether processes may open packet sockets.")] = True,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="An AWS plan: what `pulumi preview --json --show-sames` prints.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option("--state", metavar="FILE", help="An AWS state: what `pulumi stack export` prints.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Prove a ruleset, or without --nft every derived ruleset of a region.
+    """Prove a ruleset, an AWS plan or state (--region then adds its allowances), or without these every derived ruleset of a region.
 
     Ends with 0 PASS, 1 FAIL (with a packet that leaves and its path), 3 NOT_PROVEN (something the model does not decide).
     """
     if context.invoked_subcommand is not None:
+        return
+    if plan is not None or state is not None:
+        if (plan and state) or nft or segment or host or uplink:
+            raise ConfigError(
+                "--plan or --state with another subject", rule="a proof has one subject", fix="name one; --region may stand beside"
+            )
+        _prove_plan(plan, state, load_region(region) if region else None, as_json=as_json)
         return
     if nft is None:
         if segment or host:
@@ -130,6 +142,15 @@ def packets_command(
     else:
         for item in verdicts:
             typer.echo(item["verdict"])
+
+
+def _prove_plan(preview: Path | None, state: Path | None, region: Region | None, *, as_json: bool) -> None:
+    proof = aws.prove_plan(aws.read_plan(preview, "preview") if preview else aws.read_plan(state or Path(), "state"), region=region)
+    if as_json:
+        print_json(proof.document())
+    else:
+        typer.echo(aws.text(proof))
+    raise typer.Exit(proof.verdict.exit_code)
 
 
 def _prove_region(region: Region, *, as_json: bool) -> None:
