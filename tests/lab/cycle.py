@@ -57,6 +57,8 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
 
 def start_until(said: str) -> subprocess.Popen[str]:
     """A start that has just said something."""
+    # A suite that runs in the background inherits an ignored SIGINT and would hand it on; a user's terminal does not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([*CURTILAGE, "start"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
