@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # In order of what they cost; the lab tier comes after `up`. A directory under tests/ that is not named here fails the unit tier.
-readonly TIERS=(unit policy render models audit gateway packets)
+readonly TIERS=(unit policy render models audit gateway packets sabotage)
 
 report=()
 lab_started=""
