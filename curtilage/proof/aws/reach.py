@@ -225,7 +225,7 @@ class Reach:
                 steps.append(next(label for term, label in routes if admits(packet, term)))
         steps.append(f"{sink.label}: {sink.kind}")
         many = f" (and {len(zone.subnets) - 1} more subnets)" if len(zone.subnets) > 1 else ""
-        said = "leaves" if through else f"is routed out"
+        said = "leaves" if through else "is routed out"
         closed = "" if through else f"; today it is held: {' and '.join(held) or 'another lock closes'}"
         self.findings.append(
             Finding(
