@@ -32,6 +32,10 @@ def run(
     """
     found = load_region(region)
     where = reach(found)
+    if found.lab:
+        from lab import lock  # the lab is a checkout's, not a wheel's
+
+        lock.refuse_other_checkout()  # another checkout's lab would be given our certificates and keys
     result = configure(
         found,
         Engine(found).outputs()["inventory"],

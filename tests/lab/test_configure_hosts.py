@@ -13,6 +13,7 @@ from curtilage.commands.configure import staged_models
 from curtilage.configure import PREFIX, ConfigureResult, configure
 from curtilage.derive.firewall import render_ruleset
 from curtilage.derive.inventory import inventory
+from curtilage.errors import StepError
 from curtilage.paths import state_dir
 from lab.lab import Lab
 
@@ -140,3 +141,24 @@ def _within(lab: Lab, host: str, command: str, wanted: str, *, seconds: float) -
             return True
         time.sleep(1)
     return False
+
+
+def test_a_service_left_on_old_files_by_a_run_that_was_cut_off_is_restarted_by_the_next(lab: Lab) -> None:
+    # What such a run leaves: the file is in order, the process is older.
+    said(lab, "evidence-1", "touch /etc/curtilage/evidence.yaml")
+    result = converge(lab, tags=("evidence_store",))
+    assert [(change.host, change.task) for change in result.changes] == [("evidence-1", "Serve")]
+    assert converge(lab, tags=("evidence_store",)).changed == 0
+
+
+def test_another_key_for_a_ledger_that_has_begun_is_refused_and_the_gateway_goes_on(lab: Lab) -> None:
+    before = said(lab, "gw-1", "cat /etc/curtilage/ledger.pub")
+    said(lab, "gw-1", "cp /etc/curtilage/ledger.pub /etc/curtilage/ledger.pub.kept")
+    said(lab, "gw-1", "sh -c 'echo curtilage/ledger-gw-1+00000000+other > /etc/curtilage/ledger.pub'")
+    try:
+        with pytest.raises(StepError, match="began under another key"):
+            converge(lab, tags=("gateway",))
+        assert said(lab, "gw-1", "systemctl is-active curtilage-gateway.service") == "active"
+    finally:
+        said(lab, "gw-1", "mv /etc/curtilage/ledger.pub.kept /etc/curtilage/ledger.pub")
+    assert said(lab, "gw-1", "cat /etc/curtilage/ledger.pub") == before
