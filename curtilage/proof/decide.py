@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import z3
@@ -53,6 +53,8 @@ class Way:
     accept: Kleene[Any]
     reject: Kleene[Any]
     taints: tuple[tuple[Kleene[Any], str], ...]
+    inner: Kleene[Any]
+    """What the hooks before the egress chain accept."""
 
 
 class Model:
@@ -82,13 +84,16 @@ class Model:
         """Walk the hooks from a start, but for the hook ``without``."""
         walker = Walker(self.ruleset, algebra, self.interfaces, trace, formulas=self._formulas)
         accept, reject, taints = algebra.true, algebra.false, []
+        inner = accept
         for hook in PATHS[start]:
+            if hook == "egress":
+                inner = accept
             if hook == without:
                 continue
             found = walker.hook(hook, accept)
             accept, reject = found.accept, algebra.any(reject, found.reject)
             taints += found.taints
-        return Way(accept, reject, tuple(taints))
+        return Way(accept, reject, tuple(taints), inner)
 
     def evaluate(self, packet: Packet) -> tuple[str, list[Step], list[str]]:
         """``allow``, ``deny`` or ``not_proven`` for one packet, with its path and what was not decided."""
@@ -194,12 +199,14 @@ class _Proof:
     def __init__(self, model: Model, allowed: Allowed) -> None:
         self.model, self.allowed = model, allowed
         self._openings: dict[str, tuple[Symbolic, Way]] = {}
+        self._ways: dict[str, tuple[Symbolic, Way]] = {}
 
     def run(self, raw_frames: bool) -> list[Finding]:
         findings: list[Finding] = []
         for start in ("output", "forward", "egress") if raw_frames else ("output", "forward"):
             algebra = Symbolic(WIDTHS)
             way = self.model.way(start, algebra)
+            self._ways[start] = algebra, way
             outside = algebra.inverse(algebra.value(self.allowed.formula())).must
             for family, condition in self._families(start, algebra):
                 real = [*self._plausible(start, algebra), condition]
@@ -217,8 +224,9 @@ class _Proof:
         """What only the egress chain still stops, and what the input chain lets in from outside."""
         findings: list[Finding] = []
         for start, without in (("output", "egress"), ("forward", "egress"), ("input", "")):
-            algebra = Symbolic(WIDTHS)
-            way = self.model.way(start, algebra, without=without)
+            algebra, way = self._first(start) if start == "input" else self._ways[start]
+            if without:
+                way = replace(way, accept=way.inner)
             outside = self.allowed.formula() if start != "input" else self.allowed.inbound()
             base = [*self._plausible(start, algebra), algebra.inverse(algebra.value(outside)).must]
             for family, condition in self._families(start, algebra):

@@ -226,14 +226,14 @@ class Symbolic(Algebra[Any]):
         never, always = self.false.must, self.true.must
         if left is never or right is always:
             return left
-        return right if left is always or right is never else z3.And(left, right)
+        return right if left is always or right is never else _node(z3.Z3_mk_and, left, right)
 
     def disj(self, left: Any, right: Any) -> Any:
         """Or, simplified at constants."""
         never, always = self.false.must, self.true.must
         if left is always or right is never:
             return left
-        return right if left is never or right is always else z3.Or(left, right)
+        return right if left is never or right is always else _node(z3.Z3_mk_or, left, right)
 
     def neg(self, value: Any) -> Any:
         """Not, simplified at constants."""
@@ -266,3 +266,9 @@ class Symbolic(Algebra[Any]):
     def never(self, value: Kleene[Any]) -> bool:
         """Plainly false, without asking the solver."""
         return value.may is self.false.may
+
+
+def _node(make: Any, left: Any, right: Any) -> Any:
+    """And, or: as ``z3.And`` and ``z3.Or`` do it, without their coercions, which cost more than the solving."""
+    context = left.ctx
+    return z3.BoolRef(make(context.ref(), 2, (z3.Ast * 2)(left.as_ast(), right.as_ast())), context)

@@ -62,6 +62,11 @@ ip -n {host} neigh replace 192.0.2.1 lladdr {far_mac} dev {uplink} nud permanent
 ip -n {host} neigh replace 2001:db8:1::1 lladdr {far_mac} dev {uplink} nud permanent
 ip -n {host} route add default via 192.0.2.1 dev {uplink}
 ip -n {host} -6 route add default via 2001:db8:1::1 dev {uplink}
+# What a reject answers goes back where the packet came from: it quotes the marker, and is not the packet.
+ip -n {host} route add {near_v4} dev {inside}
+ip -n {host} -6 route add {near_v6} dev {inside}
+ip -n {host} neigh replace {near_v4} lladdr {near_mac} dev {inside} nud permanent
+ip -n {host} neigh replace {near_v6} lladdr {near_mac} dev {inside} nud permanent
 """
 
 
@@ -142,6 +147,8 @@ class Wire:
             inside_mac=INSIDE_MAC,
             v4=self.addresses[4],
             v6=self.addresses[6],
+            near_v4=NEAR[4],
+            near_v6=NEAR[6],
         )
         _run(["sh", "-ec", script])
         for peer in self.peers:
