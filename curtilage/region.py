@@ -8,24 +8,29 @@ Nothing derived is written here twice; derived facts are functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from curtilage.allowance import Allowance, Name, Role, Text, refusal
 from curtilage.canonical import canonical_json
 from curtilage.errors import ConfigError
 from curtilage.jurisdiction import load_jurisdiction
+from curtilage.region_aws import AwsSettings, check_aws
+from curtilage.region_hosts import Host, Operator, Segment, check_hosts, check_operators, check_pair, refuse_repeats, repeated_of
+from curtilage.region_kubernetes import KubernetesSettings, check_kubernetes
+from curtilage.region_parts import CPU_CARD, GPU_NODES, IMAGE, DnsName, Part
 from curtilage.stackfile import config_error, read_stack, shown, stack_path
 
-GPU_NODES = range(2, 5)
+__all__ = ["CPU_CARD", "GPU_NODES", "LAB", "Host", "Model", "Operator", "Platform", "Region", "Segment", "load_region"]
+
 LAB = "lab"
-CPU_CARD = "cpu"
+
 
 _PRIVATE: tuple[IPv4Network | IPv6Network, ...] = (
     IPv4Network("10.0.0.0/8"),
@@ -40,16 +45,9 @@ _DOCUMENTATION: tuple[IPv4Network | IPv6Network, ...] = (
     IPv6Network("2001:db8::/32"),
 )
 
-_IMAGE = re.compile(r"^[a-z0-9][a-z0-9./:_-]*@sha256:[0-9a-f]{64}$")
 _MANIFEST = re.compile(r"^model_images/[a-z][a-z0-9-]*(/manifest\.yaml)?$")
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-DnsName = Annotated[str, Field(max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")]
-
-
-def _none_word(value: Any) -> Any:
-    """``none`` in a stack file is the explicit 'this segment has no IPv6'; leaving the key out is not."""
-    return None if value == "none" else value
 
 
 class Platform(StrEnum):
@@ -60,44 +58,7 @@ class Platform(StrEnum):
     HOSTS = "hosts"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Segment(_Part):
-    """A legal segment: the only network its hosts can reach. IPv6 is stated, never assumed; absent, it is still dropped."""
-
-    ipv4: IPv4Network
-    ipv6: Annotated[IPv6Network | None, BeforeValidator(_none_word)]
-    router_ipv4: IPv4Address
-    router_ipv6: Annotated[IPv6Address | None, BeforeValidator(_none_word)] = None
-
-    @property
-    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """The segment's networks, IPv4 first."""
-        return (self.ipv4,) if self.ipv6 is None else (self.ipv4, self.ipv6)
-
-
-class Host(_Part):
-    """A machine in a segment. ``card`` is the GPU model of a gpu host; ``cpu`` is the lab's alone."""
-
-    name: Name
-    role: Role
-    segment: str
-    ipv4: IPv4Address
-    ipv6: Annotated[IPv6Address | None, BeforeValidator(_none_word)] = None
-    card: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$")] | None = None
-
-
-class Operator(_Part):
-    """Where the people and tools that configure the region connect from: an address inside a segment, ssh in, nothing else."""
-
-    name: Name
-    ipv4: IPv4Address
-    ipv6: Annotated[IPv6Address | None, BeforeValidator(_none_word)] = None
-
-
-class GatewaySettings(_Part):
+class GatewaySettings(Part):
     """What the gateway answers for: vendor names that resolve to it inside the segment."""
 
     intercept: Annotated[tuple[DnsName, ...], Field(min_length=1)]
@@ -105,13 +66,13 @@ class GatewaySettings(_Part):
     @field_validator("intercept")
     @classmethod
     def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        repeated = _repeated(names)
+        repeated = repeated_of(names)
         if repeated:
             raise refusal(f"{repeated} named twice", rule="an intercepted name is named once", fix="remove the repetition")
         return names
 
 
-class Model(_Part):
+class Model(Part):
     """A model the region serves.
 
     ``weights`` is the digest of the signed weights; null at site lab means our own pipeline builds them there, null elsewhere means the
@@ -135,7 +96,7 @@ class Model(_Part):
     @field_validator("image")
     @classmethod
     def _immutable(cls, image: str | None) -> str | None:
-        if image is not None and not _IMAGE.match(image):
+        if image is not None and not IMAGE.match(image):
             raise refusal(
                 f"image '{image}' can change under the same name",
                 rule="an image is named by digest (name@sha256:<64 hex>); a tag alone is mutable",
@@ -144,7 +105,7 @@ class Model(_Part):
         return image
 
 
-class Region(_Part):
+class Region(Part):
     """Everything a person decides about a region; everything else follows from it."""
 
     name: Name
@@ -154,19 +115,28 @@ class Region(_Part):
     owner: Text
     cost_centre: Text
     segments: Annotated[Mapping[Name, Segment], Field(min_length=1)]
-    hosts: tuple[Host, ...]
-    operators: Annotated[tuple[Operator, ...], Field(min_length=1)]
+    hosts: tuple[Host, ...] = ()
+    operators: tuple[Operator, ...] = ()
     gateway: GatewaySettings
     models: Annotated[tuple[Model, ...], Field(min_length=1)]
     allowances: tuple[Allowance, ...] = ()
     retention_days: Annotated[int, Field(gt=0, strict=True)] | None = None
+    kubernetes: KubernetesSettings | None = None
+    aws: AwsSettings | None = None
 
     @model_validator(mode="after")
     def _obeys_the_rules(self) -> Self:
         self._check_site()
+        self._check_platform()
         self._check_segments()
-        self._check_hosts()
-        self._check_operators()
+        if self.platform is Platform.HOSTS:
+            check_hosts(self.hosts, self.segments, lab=self.lab)
+            check_operators(self.operators, self.segments)
+        if self.platform is Platform.AWS and self.aws is not None:
+            check_aws(self.aws, site=self.site, segments={name: item.ipv4 for name, item in self.segments.items()})
+        if self.kubernetes is not None:
+            networks = {name: item.networks for name, item in self.segments.items()}
+            check_kubernetes(self.kubernetes, networks=networks, own_cluster=self.platform is Platform.KUBERNETES, lab=self.lab)
         self._check_names_and_addresses()
         self._check_allowances()
         return self
@@ -227,14 +197,52 @@ class Region(_Part):
                     fix="choose one of these, or platform hosts",
                     key="site",
                 )
-        elif not (self.lab and self.platform is Platform.HOSTS) and not law.contains_country(self.site):
+        elif not self.lab and not law.contains_country(self.site):
             raise refusal(
                 f"site '{self.site}' is outside {law.code}",
                 rule="the data centre's country lies inside the region's jurisdiction",
-                fix=f"use one of {', '.join(law.country_codes or law.members)}"
-                + ("" if self.platform is not Platform.HOSTS else ", or lab"),
+                fix=f"use one of {', '.join(law.country_codes or law.members)}" + ", or lab",
                 key="site",
             )
+
+    def _check_platform(self) -> None:
+        """Each platform has its own keys; one that another platform's region carries would be believed and never built."""
+        wanted = {
+            Platform.HOSTS: {"hosts", "operators"},
+            Platform.KUBERNETES: {"kubernetes"},
+            Platform.AWS: {"aws", "kubernetes"},
+        }[self.platform]
+        for key in ("hosts", "operators", "kubernetes", "aws"):
+            given = getattr(self, key)
+            if given and key not in wanted:
+                raise refusal(
+                    f"platform {self.platform} with {key}",
+                    rule=f"a region on {self.platform} has {' and '.join(sorted(wanted))}",
+                    fix=f"remove {key}, or change platform",
+                    key=key,
+                )
+            if not given and key in wanted and key != "hosts":
+                raise refusal(
+                    f"platform {self.platform} without {key}",
+                    rule=f"a region on {self.platform} has {' and '.join(sorted(wanted))}",
+                    fix=f"add {key}; `curtilage region new` writes one",
+                    key=key,
+                )
+        for name, segment in self.segments.items():
+            if self.platform is Platform.HOSTS and segment.router_ipv4 is None:
+                raise refusal(
+                    f"segment '{name}' has no router_ipv4",
+                    rule="on hosts a segment names its router, which hosts may send to and nothing beyond",
+                    fix="add router_ipv4",
+                    key=f"segments.{name}.router_ipv4",
+                )
+            if self.platform is not Platform.HOSTS and (segment.router_ipv4 or segment.router_ipv6):
+                raise refusal(
+                    f"segment '{name}' names a router",
+                    rule=f"on {self.platform} the platform routes; no router of ours is there",
+                    fix="remove router_ipv4 and router_ipv6",
+                    key=f"segments.{name}.router_ipv4",
+                )
 
     def _check_segments(self) -> None:
         if "legal" not in self.segments:
@@ -261,58 +269,18 @@ class Region(_Part):
                             key=key,
                         )
                 seen.append((name, network))
-            _check_pair(f"segment '{name}' router", segment.router_ipv4, segment.router_ipv6, segment, key)
-
-    def _check_hosts(self) -> None:
-        gpus = len(self.hosts_by_role(Role.GPU))
-        if gpus not in GPU_NODES:
-            raise refusal(f"{gpus} gpu hosts", rule="a region has 2 to 4 GPU nodes", fix="add or remove hosts with role gpu", key="hosts")
-        for role in (Role.GATEWAY, Role.EVIDENCE):
-            if not self.hosts_by_role(role):
-                raise refusal(f"no {role} host", rule=f"a region has a {role} host", fix=f"add a host with role {role}", key="hosts")
-        for index, host in enumerate(self.hosts):
-            key = f"hosts.{index}"
-            if host.segment not in self.segments:
-                raise refusal(
-                    f"host '{host.name}' is in segment '{host.segment}', which the region has not",
-                    rule="a host stands in a segment of its region",
-                    fix=f"use one of {', '.join(sorted(self.segments))}",
-                    key=f"{key}.segment",
-                )
-            _check_pair(f"host '{host.name}'", host.ipv4, host.ipv6, self.segments[host.segment], key)
-            if (host.card is not None) != (host.role is Role.GPU):
-                raise refusal(
-                    f"host '{host.name}' with role {host.role} has card {host.card or 'none'}",
-                    rule="gpu hosts name their card, others have none",
-                    fix="name the card, for example L40S" if host.role is Role.GPU else "remove card",
-                    key=f"{key}.card",
-                )
-            if host.card == CPU_CARD and not self.lab:
-                raise refusal(
-                    f"host '{host.name}' has card cpu", rule="card cpu is for site lab alone", fix="name the GPU", key=f"{key}.card"
-                )
-
-    def _check_operators(self) -> None:
-        for index, operator in enumerate(self.operators):
-            homes = [segment for segment in self.segments.values() if operator.ipv4 in segment.ipv4]
-            if not homes:
-                raise refusal(
-                    f"operator '{operator.name}' ({operator.ipv4}) is in no segment",
-                    rule="operators connect from inside a segment; nothing enters from outside",
-                    fix="give the operator's jump host an address in a segment",
-                    key=f"operators.{index}.ipv4",
-                )
-            _check_pair(f"operator '{operator.name}'", operator.ipv4, operator.ipv6, homes[0], f"operators.{index}")
+            if segment.router_ipv4 is not None:
+                check_pair(f"segment '{name}' router", segment.router_ipv4, segment.router_ipv6, segment, key)
 
     def _check_names_and_addresses(self) -> None:
         machines: list[Host | Operator] = [*self.hosts, *self.operators]
-        _refuse_repeats("name", (machine.name for machine in machines), "hosts")
+        refuse_repeats("name", (machine.name for machine in machines), "hosts")
         addresses: list[object] = [address for machine in machines for address in (machine.ipv4, machine.ipv6) if address]
         for segment in self.segments.values():
             addresses += [address for address in (segment.router_ipv4, segment.router_ipv6) if address]
-        _refuse_repeats("address", map(str, addresses), "hosts")
-        _refuse_repeats("model", (model.name for model in self.models), "models")
-        _refuse_repeats("allowance", (allowance.id for allowance in self.allowances), "allowances")
+        refuse_repeats("address", map(str, addresses), "hosts")
+        refuse_repeats("model", (model.name for model in self.models), "models")
+        refuse_repeats("allowance", (allowance.id for allowance in self.allowances), "allowances")
 
     def _check_allowances(self) -> None:
         for index, allowance in enumerate(self.allowances):
@@ -360,41 +328,3 @@ def _inside(network: IPv4Network | IPv6Network, ground: IPv4Network | IPv6Networ
     if isinstance(network, IPv4Network):
         return isinstance(ground, IPv4Network) and network.subnet_of(ground)
     return isinstance(ground, IPv6Network) and network.subnet_of(ground)
-
-
-def _repeated(values: Iterable[str]) -> str | None:
-    seen: set[str] = set()
-    for value in values:
-        if value in seen:
-            return value
-        seen.add(value)
-    return None
-
-
-def _refuse_repeats(what: str, values: Iterable[str], key: str) -> None:
-    repeated = _repeated(values)
-    if repeated:
-        raise refusal(f"{what} {repeated} is used twice", rule=f"every {what} is used once", fix="give each its own", key=key)
-
-
-def _check_pair(who: str, ipv4: IPv4Address, ipv6: IPv6Address | None, segment: Segment, key: str) -> None:
-    """Both families, each inside the segment and neither its first nor last address."""
-    if (ipv6 is None) != (segment.ipv6 is None):
-        raise refusal(
-            f"{who} has {'no IPv6 address' if ipv6 is None else f'{ipv6}'} while its segment has {segment.ipv6 or 'ipv6: none'}",
-            rule="a machine has an address of each family its segment has",
-            fix="give both families, or say ipv6: none for the segment and leave the address out",
-            key=f"{key}.ipv6",
-        )
-    pairs: list[tuple[IPv4Address | IPv6Address, IPv4Network | IPv6Network]] = [(ipv4, segment.ipv4)]
-    if ipv6 is not None and segment.ipv6 is not None:
-        pairs.append((ipv6, segment.ipv6))
-    for address, network in pairs:
-        reserved = {network.network_address} | ({network.broadcast_address} if network.version == 4 else set())
-        if address not in network or address in reserved:
-            raise refusal(
-                f"{who} has {address}, which is {'reserved in' if address in reserved else 'outside'} {network}",
-                rule="an address lies inside its segment and is a machine's",
-                fix=f"choose a free address in {network}",
-                key=f"{key}.ipv{network.version}",
-            )
