@@ -32,6 +32,7 @@ AREAS: dict[str, Area] = {
     "verify": Area("curtilage.commands.verify", "Attack the running region from inside; every attack must fail.", False),
     "down": Area("curtilage.commands.down", "Take a region down.", False),
     "env": Area("curtilage.commands.env", "Print the shell exports that let plain `pulumi` run a stack.", False),
+    "review": Area("curtilage.review.commands", "One comment for a pull request: egress delta, policies, proof, plan digest.", False),
     "prove": Area("curtilage.proof.commands", "Decide whether anything can leave: rulesets, plans, manifests.", True),
     "lab": Area("lab.commands", "The one-machine region: start, stop, status, exec.", True),
     "model": Area("curtilage.models.commands", "Build, sign and verify models.", True),

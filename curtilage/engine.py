@@ -51,12 +51,14 @@ class Plan:
         changes: resources by operation (``create``, ``update``, ``same``, ...).
         violations: what the policy pack refused; any mandatory one stops the plan.
         document: the engine's own preview document.
+        saved: the engine's own record of what it may do, to which ``up`` is held.
     """
 
     digest: str
     changes: dict[str, int]
     violations: tuple[Violation, ...]
     document: dict[str, Any]
+    saved: Path | None = None
 
     @property
     def stopped(self) -> bool:
@@ -88,22 +90,34 @@ class Engine:
 
     # What other rooms call.
 
-    def preview(self) -> Plan:
-        """The plan, with the policy pack.
+    def preview(self, *, judged: bool = True) -> Plan:
+        """The plan, with the policy pack; ``judged=False`` leaves the pack out where a plan is only compared.
 
         Raises:
             StepError: the program or the engine failed for another reason than a policy.
         """
         self._prepare()
-        done, events = self._run_with_policies("preview", "--json", "--show-sames", *self._on_stack())
+        saved = self._work / "plan.json"
+        saved.unlink(missing_ok=True)
+        arguments = ("--json", "--show-sames", "--save-plan", str(saved), *self._on_stack())
+        done, events = self._run_with_policies("preview", *arguments) if judged else (self._run("preview", *arguments), [])
         violations = tuple(_violations(events))
         if done.returncode != 0 and not any(violation.level == "mandatory" for violation in violations):
             raise self._failed("preview", done, events)
         document = _document(done.stdout, "preview")
-        return Plan(digest=plan_digest(document), changes=document.get("changeSummary") or {}, violations=violations, document=document)
+        return Plan(
+            digest=plan_digest(document),
+            changes=document.get("changeSummary") or {},
+            violations=violations,
+            document=document,
+            saved=saved if saved.exists() else None,
+        )
 
-    def up(self) -> dict[str, int]:
+    def up(self, plan: Plan | None = None) -> dict[str, int]:
         """Apply; the policy pack judges again. Returns resources by operation.
+
+        The engine runs the program once more. Given the plan that was decided, it is held to it: a program, stack file or fact that changed
+        since then stops the update instead of being applied.
 
         Raises:
             StepError: a policy or the engine stopped it; the message says so.
@@ -118,7 +132,8 @@ class Engine:
                 key="models",
             )
         self._prepare()
-        done, events = self._run_with_policies("up", "--yes", "--skip-preview", "--json", *self._on_stack())
+        held = ("--plan", str(plan.saved)) if plan is not None and plan.saved is not None else ()
+        done, events = self._run_with_policies("up", "--yes", "--skip-preview", "--json", *held, *self._on_stack())
         if done.returncode != 0:
             raise self._failed("up", done, events)
         for event in events:
@@ -229,7 +244,8 @@ class Engine:
 
     def _run(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         command = [str(self._bin / "pulumi"), *arguments, "--non-interactive", "--color", "never"]
-        debug = {"PULUMI_DEBUG_COMMANDS": "1"}  # without it the CLI has no --event-log
+        # Without the first the CLI has no --event-log; without the second no `up --plan`.
+        debug = {"PULUMI_DEBUG_COMMANDS": "1", "PULUMI_EXPERIMENTAL": "true"}
         try:
             return subprocess.run(
                 command,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.metadata
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from curtilage.commands.screen import Outcome, show
 from curtilage.commands.verify import run_verification
 from curtilage.configure import ConfigureResult, configure
 from curtilage.engine import Engine, Plan
-from curtilage.errors import MachineError, StepError
+from curtilage.errors import ConfigError, MachineError, StepError
 from curtilage.evidence.inputs import BundleInputs, remember
 from curtilage.evidence.keys import key_path, load_or_create
 from curtilage.evidence.verify import verify_bundle
@@ -48,10 +49,19 @@ TOOLS = ("pulumi", "ansible-core", "pytest-testinfra", "z3-solver", "model-signi
 @app.command("up", epilog="Example: curtilage up lab --json")
 def up(
     region: str = typer.Argument(help="Region name, as in stacks/Pulumi.<region>.yaml."),
+    plan_digest: str | None = typer.Option(
+        None, "--plan-digest", metavar="sha256:HEX", help="Apply only the plan that was reviewed; any other is refused."
+    ),
     json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
     """Bring a region up and show that it holds. Started again, it goes on where it was."""
-    outcome = bring_up(load_region(region))
+    if plan_digest is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", plan_digest):
+        raise ConfigError(
+            f"--plan-digest {plan_digest}",
+            rule="a plan is named by sha256: and 64 hexadecimal digits",
+            fix="copy it whole from the review or from `curtilage plan`",
+        )
+    outcome = bring_up(load_region(region), reviewed=plan_digest)
     if json_output:
         print_json(outcome.document())
     else:
@@ -59,8 +69,12 @@ def up(
     raise typer.Exit(outcome.verdict.exit_code)
 
 
-def bring_up(region: Region) -> Outcome:
+def bring_up(region: Region, *, reviewed: str | None = None) -> Outcome:
     """Every step of a region's life up to its evidence.
+
+    Args:
+        region: the region.
+        reviewed: the digest of the plan that was reviewed; another plan is refused.
 
     Raises:
         StepError: a step failed; what was done before it is said on stderr and kept in the run's journal.
@@ -74,6 +88,7 @@ def bring_up(region: Region) -> Outcome:
         engine = Engine(region)
         with steps.step("plan, policies, proof") as record:
             decision = _decided(region, engine)
+            _fresh(decision.plan, reviewed, region)
             plan = decision.plan
             record |= {"digest": plan.digest, "changes": plan.changes}
         if region.lab:
@@ -81,7 +96,7 @@ def bring_up(region: Region) -> Outcome:
                 _boot(region, plan, prepared)
         where = reach(region)
         with steps.step("up") as record:
-            record["changes"] = engine.up()
+            record["changes"] = engine.up(plan)
         with steps.step("configure") as record:
             configured = _configured(region, engine, where, prepared)
             record |= {"changed": configured.changed, "hosts": list(configured.hosts_reached)}
@@ -156,6 +171,16 @@ def _decided(region: Region, engine: Engine) -> Decision:
             "plan, policies, proof", reason, fix=f"change stacks/Pulumi.{region.name}.yaml; `curtilage plan {region.name}` tells more"
         )
     return decision
+
+
+def _fresh(plan: Plan, reviewed: str | None, region: Region) -> None:
+    """What is applied is what was reviewed."""
+    if reviewed is not None and reviewed != plan.digest:
+        raise StepError(
+            "plan, policies, proof",
+            f"the plan is {plan.digest}, the reviewed one {reviewed}; nothing was applied",
+            fix=f"review this plan (`curtilage plan {region.name}`), or check out what was reviewed",
+        )
 
 
 def _boot(region: Region, plan: Plan, prepared: Prepared) -> None:

@@ -94,3 +94,20 @@ def test_a_program_that_breaks_is_a_failed_step_not_a_plan(checkout: Path, tmp_p
         program.write('raise RuntimeError("sabotaged")\n')
     with pytest.raises(StepError, match="sabotaged"):
         engine_of(checkout, tmp_path).preview()
+
+
+def test_what_changed_after_the_plan_was_decided_is_not_applied(checkout: Path, tmp_path: Path) -> None:
+    engine = engine_of(checkout, tmp_path)
+    plan = engine.preview()
+    assert plan.saved is not None
+    assert plan.saved.exists()
+    # Still a program that the policies let pass: only the plan tells it from the one that was decided.
+    sabotage(checkout / "stacks" / "Pulumi.lab.yaml", "owner: ", "owner: Someone else than ")
+    with pytest.raises(StepError, match="violates plan"):
+        engine.up(plan)
+    assert not engine.no_changes(), "the decided plan is still to be applied"
+    sabotage(checkout / "stacks" / "Pulumi.lab.yaml", "owner: Someone else than ", "owner: ")
+    assert engine.up(plan)["create"] > 0
+    again = engine.preview()
+    assert again.digest == plan.digest
+    assert set(engine.up(again)) == {"same"}

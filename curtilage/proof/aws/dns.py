@@ -120,6 +120,20 @@ def _firewall(plan: Plan, net: Net, vpc: Vpc, own: tuple[str, ...]) -> list[Find
     return []
 
 
+def resolver_rules(plan: Plan, net: Net, vpc: Vpc) -> list[Rule] | None:
+    """The firewall's rules of a VPC in order; None where the VPC has no resolver at all."""
+    support = vpc.resource.get("enableDnsSupport", True)
+    return None if support is False or str(support).lower() == "false" else _rules(plan, net, vpc)[0]
+
+
+def resolves(rules: list[Rule] | None, name: str) -> bool:
+    """Whether a query of some type for a name is looked up."""
+    if rules is None:
+        return False
+    found = (first(rules, name, odd_type=odd) for odd in (False, True))
+    return any(rule is None or rule.action != "BLOCK" for rule in found)
+
+
 def _is_own(name: str, own: tuple[str, ...]) -> bool:
     return any(name == suffix or name.endswith("." + suffix) for suffix in own)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -88,6 +89,9 @@ MANAGED_OPEN = {
     "AmazonSSMManagedEC2InstanceDefaultPolicy", "AWSCodeBuildAdminAccess", "AmazonEventBridgeFullAccess", "AWSCloudShellFullAccess",
 }  # fmt: skip
 
+OPEN_POLICY = {"Statement": [{"Sid": "Default", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
+"""What AWS gives an endpoint without a policy."""
+
 _ORG = re.compile(r"\bo-[a-z0-9]{4,32}\b")
 _ACCOUNT = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 
@@ -148,6 +152,38 @@ def decide_policies(context: Context) -> None:
     for item, prop, value in _identities(context.plan):
         _ask(context, cache, item, prop, value, "identity", "EG-18", _own_role)
     _managed(context)
+
+
+@dataclass(frozen=True)
+class PolicyText:
+    """A policy as a plan holds it.
+
+    Attributes:
+        asked: ``identity``, ``trust``, ``endpoint`` or ``resource``: what an absent Principal and an absent document mean.
+    """
+
+    item: Resource
+    prop: str
+    asked: str
+    value: Any
+
+
+def policies_of(plan: Plan) -> Iterator[PolicyText]:
+    """Every policy of a plan, the open one that AWS gives an endpoint without one included."""
+    apart = {plan.one(item, "vpcEndpointId", item.get("vpcEndpointId"), ENDPOINT) for item in plan.of(ENDPOINT_POLICY)}
+    for item in plan.of(ENDPOINT):
+        if item.get("policy"):
+            yield PolicyText(item, "policy", "endpoint", item.get("policy"))
+        elif item not in apart and item.get("vpcEndpointType", "Gateway") in ("Gateway", "Interface"):
+            yield PolicyText(item, "policy", "endpoint", OPEN_POLICY)
+    for item in plan.of(ENDPOINT_POLICY):
+        yield PolicyText(item, "policy", "endpoint", item.get("policy"))
+    for kind, prop in RESOURCE_POLICIES.items():
+        for item in plan.of(kind):
+            if item.get(prop) not in (None, ""):
+                yield PolicyText(item, prop, "trust" if kind == "aws:iam/role:Role" else "resource", item.get(prop))
+    for item, prop, value in _identities(plan):
+        yield PolicyText(item, prop, "identity", value)
 
 
 def _endpoints(context: Context, cache: dict[tuple[str, str], Any]) -> None:

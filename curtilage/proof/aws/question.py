@@ -13,6 +13,7 @@ from curtilage.proof.aws.policy import (
     FOREIGN,
     KINDS,
     OWN,
+    SERVICE_FOREIGN,
     Owner,
     Request,
     actions,
@@ -37,6 +38,7 @@ class Witness:
     resource: str
     certain: bool
     statement: str
+    foreign: bool = True
 
     def document(self) -> dict[str, Any]:
         """The counterexample of a policy."""
@@ -55,8 +57,9 @@ class Witness:
 class Question:
     """One policy, and the request that is looked for."""
 
-    def __init__(self, document: Any, owner: Owner, *, names_principals: bool) -> None:
-        self.request = Request(owner)
+    def __init__(self, document: Any, owner: Owner, *, names_principals: bool, request: Request | None = None) -> None:
+        # Two policies that are compared are asked about one and the same request.
+        self.request = request or Request(owner)
         self.statements = parse(document)
         allows: list[Any] = []
         denies: list[Any] = []
@@ -119,7 +122,14 @@ class Question:
         kind = model.eval(request.kind, model_completion=True).as_long()
         who = text(request.principal, "") if kind in (OWN, FOREIGN) else text(request.service, "") if kind > ANONYMOUS else ""
         allow = next((label for label, term in self.allows if z3.is_true(model.eval(term, model_completion=True))), "")
-        return Witness(f"{KINDS[kind]}{f' ({who})' if who else ''}", text(request.action, "*"), text(request.resource, "*"), certain, allow)
+        return Witness(
+            principal=f"{KINDS[kind]}{f' ({who})' if who else ''}",
+            action=text(request.action, "*"),
+            resource=text(request.resource, "*"),
+            certain=certain,
+            statement=allow,
+            foreign=kind in (FOREIGN, ANONYMOUS, SERVICE_FOREIGN),
+        )
 
     def _neutral(self) -> list[Any]:
         """What is not modelled decides nothing: the leak must hold for both answers, so every unknown counts as false in Allow.

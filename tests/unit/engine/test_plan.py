@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from curtilage.commands.plan import Decision, prove
+from curtilage.commands.up import _fresh, up
 from curtilage.derive.firewall import render_ruleset
 from curtilage.engine import Engine, Plan, Violation, plan_digest
-from curtilage.errors import ConfigError
+from curtilage.errors import ConfigError, StepError
 from curtilage.region import load_region
 from curtilage.verdict import Verdict
 
@@ -119,3 +120,17 @@ def test_the_engine_gets_nothing_of_the_callers_environment_but_what_it_needs(tm
 def test_a_real_region_keeps_the_operators_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///elsewhere")
     assert Engine(load_region("ch-zurich"), pulumi=tmp_path, state=tmp_path).exports()["PULUMI_BACKEND_URL"] == "file:///elsewhere"
+
+
+def test_a_plan_other_than_the_reviewed_one_is_refused_before_anything_is_applied() -> None:
+    plan = plan_of(preview())
+    _fresh(plan, plan.digest, LAB)
+    _fresh(plan, None, LAB)
+    with pytest.raises(StepError, match="nothing was applied"):
+        _fresh(plan, "sha256:" + "0" * 64, LAB)
+
+
+@pytest.mark.parametrize("given", ["latest", "sha256:0", "sha256:" + "G" * 64, ""])
+def test_a_digest_that_is_none_is_a_mistake_of_the_caller_not_a_plan_that_differs(given: str) -> None:
+    with pytest.raises(ConfigError, match="--plan-digest"):
+        up("lab", plan_digest=given, json_output=False)
