@@ -18,7 +18,7 @@ from curtilage.proof.aws.identity import PolicyText, owner_of, policies_of
 from curtilage.proof.aws.model import Net
 from curtilage.proof.aws.network import build
 from curtilage.proof.aws.plan import Plan, known, parse_plan
-from curtilage.proof.aws.policy import ANONYMOUS, FOREIGN, SERVICE_FOREIGN, PolicyError, Request, parse
+from curtilage.proof.aws.policy import ANONYMOUS, FOREIGN, SERVICE_FOREIGN, Owner, PolicyError, Request, parse
 from curtilage.proof.aws.predicates import NUMBERS, PORT, PROTOCOL, ROUTED, V6, Network, Packet, Term, any_of, find, in_any, inside, network
 from curtilage.proof.aws.prove import prove_plan
 from curtilage.proof.aws.question import Question, Witness
@@ -225,6 +225,10 @@ def _principals(old: Side | None, new: Side | None, delta: Delta) -> None:
         return
     before = {(found.item.urn, found.prop): found for found in policies_of(old.plan)} if old else {}
     owner = owner_of(new.plan)
+    if old is not None:
+        # Whose it is was settled before this change; what the change calls its own is judged by that.
+        was = owner_of(old.plan)
+        owner = Owner(was.organisation or owner.organisation, was.accounts or owner.accounts, tuple(sorted({*was.buckets, *owner.buckets})))
     answers: dict[tuple[str, str, str], Witness | None] = {}  # endpoints often share one policy, and a question takes a while
     for found in policies_of(new.plan):
         earlier = before.get((found.item.urn, found.prop))

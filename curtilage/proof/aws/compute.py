@@ -100,6 +100,8 @@ def _enforcement(context: Context, cluster: Resource) -> None:
         owner = plan.one(item, "clusterName", item.get("clusterName"), CLUSTER)
         if item.get("addonName") != "vpc-cni" or (owner is not None and owner is not cluster):
             continue
+        if owner is None and len(plan.of(CLUSTER)) > 1:
+            plan.gap(item, "clusterName: which cluster it is of is not known")
         text = item.get("configurationValues")
         if text is UNKNOWN:
             plan.gap(item, "configurationValues is not known")

@@ -6,7 +6,7 @@ that the lists name: each listed name, a name below it, and any other. Deciding 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -22,7 +22,12 @@ ASSOCIATION = "aws:route53/resolverFirewallRuleGroupAssociation:ResolverFirewall
 DOMAINS = "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList"
 CONFIG = "aws:route53/resolverFirewallConfig:ResolverFirewallConfig"
 FORWARD, ZONE = "aws:route53/resolverRule:ResolverRule", "aws:route53/zone:Zone"
+ZONE_ASSOCIATION = "aws:route53/zoneAssociation:ZoneAssociation"
+RULE_ASSOCIATION = "aws:route53/resolverRuleAssociation:ResolverRuleAssociation"
+DHCP_ASSOCIATION = "aws:ec2/vpcDhcpOptionsAssociation:VpcDhcpOptionsAssociation"
+AUTODEFINED = "rslvr-autodefined-rr-internet-resolver"
 DHCP = "aws:ec2/vpcDhcpOptions:VpcDhcpOptions"
+DEFAULT_DHCP = "aws:ec2/defaultVpcDhcpOptions:DefaultVpcDhcpOptions"
 
 AWS_SUFFIXES = ("amazonaws.com", "api.aws", "aws.internal", "compute.internal", "internal")
 """AWS serves these zones itself and delegates none to customers, so a label below them reaches AWS alone."""
@@ -73,14 +78,13 @@ def first(rules: list[Rule], name: str, *, odd_type: bool) -> Rule | None:
 def decide_dns(plan: Plan, net: Net) -> list[Finding]:
     """Every finding about names."""
     findings: list[Finding] = []
-    zones = tuple(str(item.get("name")).rstrip(".").lower() for item in plan.of(ZONE) if item.get("vpcs"))
     for vpc in net.vpcs:
         support = vpc.resource.get("enableDnsSupport", True)
         if support is UNKNOWN:
             plan.gap(vpc.resource, "enableDnsSupport is not known")
         if support is False or str(support).lower() == "false":
             continue
-        findings += _firewall(plan, net, vpc, (*zones, *AWS_SUFFIXES))
+        findings += _firewall(plan, net, vpc, (*_zones(plan, net, vpc), *AWS_SUFFIXES))
         for item in plan.of(CONFIG):
             mode = item.get("firewallFailOpen", "DISABLED")
             target = net.vpc_of(plan.one(item, "resourceId", item.get("resourceId"), VPC))
@@ -99,6 +103,21 @@ def decide_dns(plan: Plan, net: Net) -> list[Finding]:
                 )
     findings += _forwarding(plan, net)
     return findings
+
+
+def _zones(plan: Plan, net: Net, vpc: Vpc) -> Iterator[str]:
+    """The private zones that answer in a VPC: names below them are looked up nowhere else."""
+    for item in plan.of(ZONE):
+        entries = item.get("vpcs")
+        given = [entry.get("vpcId") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        here = any(net.vpc_of(plan.one(item, "vpcs", value, VPC)) is vpc for value in given)
+        here |= vpc.resource in plan.behind(item, "vpcs", VPC)
+        joined = (extra for extra in plan.of(ZONE_ASSOCIATION) if plan.one(extra, "zoneId", extra.get("zoneId"), ZONE) is item)
+        here |= any(net.vpc_of(plan.one(extra, "vpcId", extra.get("vpcId"), VPC)) is vpc for extra in joined)
+        name = item.get("name")
+        # A private zone of the root or of a whole top-level domain would make every name an own one.
+        if here and isinstance(name, str) and "." in name.strip("."):
+            yield name.rstrip(".").lower()
 
 
 def _firewall(plan: Plan, net: Net, vpc: Vpc, own: tuple[str, ...]) -> list[Finding]:
@@ -231,6 +250,14 @@ def _forwarding(plan: Plan, net: Net) -> list[Finding]:
                         ("VPC resolver", str(item), str(address)),
                     )
                 )
+    for item in plan.of(RULE_ASSOCIATION):
+        rule = item.get("resolverRuleId")
+        if rule != AUTODEFINED and plan.one(item, "resolverRuleId", rule, FORWARD) is None:
+            plan.gap(item, "resolverRuleId: a rule that is not in the plan (one that is shared forwards names to where its owner says)")
+    for item in plan.of(DHCP_ASSOCIATION):
+        options = item.get("dhcpOptionsId")
+        if plan.one(item, "dhcpOptionsId", options, DHCP, DEFAULT_DHCP) is None:
+            plan.gap(item, "dhcpOptionsId: options that are not in the plan")
     for item in plan.of(DHCP):
         for prop in ("domainNameServers", "ntpServers", "netbiosNameServers"):
             for address in item.get(prop) or []:
@@ -245,6 +272,15 @@ def _forwarding(plan: Plan, net: Net) -> list[Finding]:
                         Finding("EG-15" if prop == "ntpServers" else "EG-02", segment, Verdict.FAIL, reason, None, (str(item),))
                     )
     return findings
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def inside_own(net: Net, address: Any) -> bool:

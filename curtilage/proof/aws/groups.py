@@ -59,7 +59,9 @@ def build_groups(plan: Plan, net: Net) -> list[Group]:
         if item.type == DEFAULT_GROUP:
             adopted.add(id(vpc))
         inline = item.wanted("egress")
-        if inline is UNKNOWN:
+        if inline is None and not item.live and item.type == GROUP:
+            inline = _left_in_place(plan, item)
+        if not isinstance(inline, list | None):
             plan.gap(item, "egress is not known")
         for index, entry in enumerate(inline if isinstance(inline, list) else []):
             if isinstance(entry, dict):
@@ -75,6 +77,27 @@ def build_groups(plan: Plan, net: Net) -> list[Group]:
             label = f"default security group of {vpc.resource}, which the plan does not adopt"
             found.append(Group(label, vpc, [GroupRule(z3.BoolVal(True), f"{label}: allow all (AWS default)")], adopted=False))
     return found
+
+
+def _left_in_place(plan: Plan, item: Resource) -> list[Any]:
+    """Rules of a group that is there already and whose plan says nothing about egress: the provider leaves them as they are.
+
+    What the plan's own rule resources say is not repeated, nor what those said that it deletes.
+    """
+    there = item.outputs.get("egress")
+    if not isinstance(there, list):
+        return []
+    said = {_said(rule) for rule in (*plan.of(GROUP_RULE, EGRESS_RULE), *plan.leaving) if rule.type in (GROUP_RULE, EGRESS_RULE)}
+    return [entry for entry in there if not (isinstance(entry, dict) and _ports(entry.get("protocol"), entry) in said)]
+
+
+def _said(rule: Resource) -> tuple[Any, ...]:
+    return _ports(rule.get("ipProtocol") or rule.get("protocol"), {key: rule.get(key) for key in ("fromPort", "toPort")})
+
+
+def _ports(protocol: Any, entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    found = protocol_number(protocol)
+    return (found,) if found == -1 else (found, number(entry.get("fromPort")), number(entry.get("toPort")))
 
 
 def _standalone(plan: Plan, net: Net, groups: dict[str, Group], item: Resource) -> None:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -71,6 +72,8 @@ OPENING = (
 
 CARRYING = (
     "s3:putobject", "s3:replicateobject", "sqs:sendmessage", "sns:publish", "kinesis:putrecord", "firehose:putrecord", "dynamodb:putitem",
+    "kinesis:putrecords", "firehose:putrecordbatch", "dynamodb:updateitem", "dynamodb:batchwriteitem", "codecommit:gitpush",
+    "states:startexecution", "iot:publish", "es:eshttppost", "codeartifact:publishpackageversion", "elasticfilesystem:clientwrite",
     "lambda:invokefunction", "events:putevents", "sts:assumerole", "ecr:putimage", "secretsmanager:putsecretvalue", "execute-api:invoke",
 )  # fmt: skip
 """Carries data to the resource it names; foreign, that is a way out. The endpoint's policy is the lock that decides it."""
@@ -139,8 +142,7 @@ def _documents(item: Resource) -> Iterator[str]:
 
 def decide_policies(context: Context) -> None:
     """Every finding about policies."""
-    cache: dict[tuple[str, str], Any] = {}
-    _endpoints(context, cache)
+    _endpoints(context)
     for kind, prop in RESOURCE_POLICIES.items():
         for item in context.plan.of(kind):
             value = item.get(prop)
@@ -148,9 +150,9 @@ def decide_policies(context: Context) -> None:
                 continue  # own account alone, by default
             trust = kind == "aws:iam/role:Role"
             asked = "trust" if trust else "resource"
-            _ask(context, cache, item, prop, value, asked, "EG-18" if trust else "EG-05", _foreign_user)
+            _ask(context, item, prop, value, asked, "EG-18" if trust else "EG-05")
     for item, prop, value in _identities(context.plan):
-        _ask(context, cache, item, prop, value, "identity", "EG-18", _own_role)
+        _ask(context, item, prop, value, "identity", "EG-18")
     _managed(context)
 
 
@@ -186,7 +188,7 @@ def policies_of(plan: Plan) -> Iterator[PolicyText]:
         yield PolicyText(item, prop, "identity", value)
 
 
-def _endpoints(context: Context, cache: dict[tuple[str, str], Any]) -> None:
+def _endpoints(context: Context) -> None:
     plan = context.plan
     apart: dict[str, list[Resource]] = {}
     for item in plan.of(ENDPOINT_POLICY):
@@ -210,7 +212,7 @@ def _endpoints(context: Context, cache: dict[tuple[str, str], Any]) -> None:
                 Witness("a foreign principal", "*", "*", True, "default").document(),
             )
         for source, value in policies:
-            _ask(context, cache, source, "policy", value, "endpoint", number, _through_endpoint)
+            _ask(context, source, "policy", value, "endpoint", number)
 
 
 def _through_endpoint(request: Request) -> Iterable[Any]:
@@ -248,23 +250,12 @@ def _own_role(request: Request) -> Iterable[Any]:
     yield z3.Or(z3.And(opening, z3.Not(request.foreign_resource)), z3.And(carrying, request.foreign_resource))
 
 
-def _ask(
-    context: Context,
-    cache: dict[tuple[str, str], Any],
-    item: Resource,
-    prop: str,
-    value: Any,
-    asked: str,
-    number: str,
-    wanted: Callable[[Request], Iterable[Any]],
-) -> None:
+def _ask(context: Context, item: Resource, prop: str, value: Any, asked: str, number: str) -> None:
     if value is UNKNOWN or not known(value):
         context.plan.gap(item, f"{prop} is not known")
         return
-    key = (asked, value if isinstance(value, str) else orjson.dumps(value).decode())
-    if key not in cache:
-        cache[key] = _decide(context, value, asked, wanted)
-    answer = cache[key]
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    answer = _decide(context.owner, text, asked)
     if isinstance(answer, str):
         context.plan.gap(item, f"{prop}: {answer}")
     elif answer is not None:
@@ -274,11 +265,21 @@ def _ask(
         context.fail(number, item, reason, answer.document(), verdict=Verdict.FAIL if answer.certain else Verdict.NOT_PROVEN)
 
 
-def _decide(context: Context, value: Any, asked: str, wanted: Callable[[Request], Iterable[Any]]) -> Any:
+_WANTED: dict[str, Callable[[Request], Iterable[Any]]] = {
+    "endpoint": _through_endpoint,
+    "resource": _foreign_user,
+    "trust": _foreign_user,
+    "identity": _own_role,
+}
+
+
+@lru_cache(maxsize=4096)
+def _decide(owner: Owner, text: str, asked: str) -> Witness | str | None:
+    """A request that a policy must not allow, or why that is open. Resources and regions share policies, and a question takes a while."""
     try:
-        question = Question(value, context.owner, names_principals=asked != "identity")
+        question = Question(text, owner, names_principals=asked != "identity")
         extra = [z3.PrefixOf(z3.StringVal("sts:assumerole"), question.request.action)] if asked == "trust" else []
-        return question.find(*wanted(question.request), *extra)
+        return question.find(*_WANTED[asked](question.request), *extra)
     except PolicyError as error:
         return f"no policy that is understood: {error}"
     except TimeoutError:
@@ -291,7 +292,9 @@ def _identities(plan: Plan) -> Iterator[tuple[Resource, str, Any]]:
             yield item, prop, item.get(prop)
     for item in plan.of("aws:iam/role:Role"):
         for entry in item.get("inlinePolicies") or []:
-            if isinstance(entry, dict) and entry.get("policy"):
+            if not isinstance(entry, dict):
+                yield item, "inlinePolicies", UNKNOWN
+            elif entry.get("policy"):
                 yield item, "inlinePolicies", entry.get("policy")
 
 

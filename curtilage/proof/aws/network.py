@@ -21,7 +21,10 @@ from curtilage.proof.aws.model import (
     DEFAULT_TABLE,
     DESTINATIONS,
     ENDPOINT,
+    ENI,
+    INSTANCE,
     MAIN_ASSOCIATION,
+    NAT,
     PREFIX_ENTRY,
     PREFIX_LIST,
     PROPAGATION,
@@ -53,11 +56,27 @@ def cidrs(plan: Plan, resource: Resource, prop: str, value: Any) -> tuple[Networ
         parsed = network(item)
         if parsed is not None:
             found.append(parsed)
-        elif item is UNKNOWN and len(plan.behind(resource, prop, VPC, SUBNET, CIDR4, CIDR6)) >= 1:
+        elif item is UNKNOWN and _own_alone(plan, resource, prop):
             continue
         else:
             plan.gap(resource, f"{prop} {'is not known' if item is UNKNOWN else 'is no network'}")
     return tuple(found)
+
+
+_OWN_ADDRESSES = {VPC, SUBNET, CIDR4, CIDR6}
+_NO_ADDRESSES = {
+    "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "aws:eks/cluster:Cluster",
+    TABLE, DEFAULT_TABLE, ACL, DEFAULT_ACL, PREFIX_LIST,
+    *({kind for kinds in TARGETS.values() for kind in kinds} - {ENI, NAT, INSTANCE}),
+}  # fmt: skip
+"""A rule may depend on these beside a network, for a group or a target; none of them lends it an address that could be foreign."""
+
+
+def _own_alone(plan: Plan, resource: Resource, prop: str) -> bool:
+    """Whether a network that is not known can only be an own one: everything it depends on says so, not just something."""
+    behind = [plan.resources.get(urn) for urn in resource.depends.get(prop, ())]
+    kinds = {item.type if item is not None else "" for item in behind}
+    return bool(kinds & _OWN_ADDRESSES) and kinds <= _OWN_ADDRESSES | _NO_ADDRESSES
 
 
 def prefix_list(plan: Plan, resource: Resource, prop: str, value: Any) -> tuple[tuple[Network, ...], list[Resource]]:
@@ -128,7 +147,7 @@ def _tables(plan: Plan, net: Net) -> None:
         elif item.type == DEFAULT_TABLE:
             vpc.main = table
         inline = item.wanted("routes")
-        if inline is UNKNOWN:
+        if not isinstance(inline, list | None):
             plan.gap(item, "routes is not known")
         for index, entry in enumerate(inline if isinstance(inline, list) else []):
             if isinstance(entry, dict):
@@ -216,7 +235,7 @@ def _acls(plan: Plan, net: Net) -> None:
         acl = Acl(str(item))
         net.acls[item.urn] = acl
         inline = item.wanted("egress")
-        if inline is UNKNOWN:
+        if not isinstance(inline, list | None):
             plan.gap(item, "egress is not known")
         for entry in inline if isinstance(inline, list) else []:
             if not isinstance(entry, dict):
@@ -234,8 +253,11 @@ def _acls(plan: Plan, net: Net) -> None:
             else:
                 vpc.default_acl = acl
     for item in plan.of(ACL_RULE):
-        if item.get("egress") is False or item.get("egress") is None:
-            continue  # inbound by default
+        outbound = str(item.get("egress", False)).lower()
+        if outbound not in ("true", "false"):
+            plan.gap(item, "egress is not known")
+        if outbound != "true":
+            continue  # inbound by default; a rule that may be either counts as the one that does not help
         value = item.get("networkAclId")
         owner = plan.one(item, "networkAclId", value, ACL, DEFAULT_ACL)
         chosen = net.acls[owner.urn] if owner else None

@@ -49,6 +49,10 @@ class _Unknown:
     def __bool__(self) -> bool:
         return True
 
+    def __iter__(self) -> Iterator[_Unknown]:
+        """A list that is not known holds something that is not known; a reader that finds no block in it notes a gap."""
+        return iter((self,))
+
 
 UNKNOWN = _Unknown()
 
@@ -89,6 +93,7 @@ class Resource:
     provider: str
     custom: bool
     live: bool  # outputs are what is there, not what was there before the plan
+    source: str = ""  # the file and line of the program that declares it
 
     @property
     def name(self) -> str:
@@ -132,6 +137,7 @@ class Plan:
     resources: dict[str, Resource]
     gaps: list[Gap] = field(default_factory=list)
     digest: str = ""
+    leaving: tuple[Resource, ...] = ()  # what the plan deletes
 
     def __post_init__(self) -> None:
         self._by_type: dict[str, list[Resource]] = {}
@@ -233,10 +239,11 @@ def parse_plan(document: Any) -> Plan:
     if not isinstance(document, dict):
         raise _malformed("the document is not an object")
     gaps: list[Gap] = []
+    leaving: list[Resource] = []
     if isinstance(document.get("deployment"), dict):
         kind, found = "state", list(_of_state(document["deployment"], gaps))
     elif isinstance(document.get("steps"), list):
-        kind, found = "preview", list(_of_preview(document, gaps))
+        kind, found = "preview", list(_of_preview(document, gaps, leaving))
     elif "steps" in document or "deployment" in document:
         raise _malformed("'steps' is not a list, or 'deployment' not an object")
     else:
@@ -253,7 +260,7 @@ def parse_plan(document: Any) -> Plan:
     for item in found:
         # A replacement is listed several times; the goal is the same in each. What is retained stands beside what replaces it.
         resources[f"{item.urn} (retained)" if item.live and kind == "preview" else item.urn] = item
-    return Plan(kind=kind, stack=stack, project=project, resources=resources, gaps=gaps)
+    return Plan(kind=kind, stack=stack, project=project, resources=resources, gaps=gaps, leaving=tuple(leaving))
 
 
 def _malformed(given: str, key: str | None = None) -> ConfigError:
@@ -262,7 +269,7 @@ def _malformed(given: str, key: str | None = None) -> ConfigError:
     )
 
 
-def _of_preview(document: Mapping[str, Any], gaps: list[Gap]) -> Iterator[Resource]:
+def _of_preview(document: Mapping[str, Any], gaps: list[Gap], leaving: list[Resource]) -> Iterator[Resource]:
     listed: dict[str, int] = {}
     for number, step in enumerate(document["steps"]):
         if not isinstance(step, dict) or not isinstance(step.get("op"), str):
@@ -274,12 +281,17 @@ def _of_preview(document: Mapping[str, Any], gaps: list[Gap]) -> Iterator[Resour
             if isinstance(old, dict) and (old.get("retainOnDelete") or op == "discard"):
                 # It leaves the state, not the account.
                 yield _resource(old, f"steps.{number}.oldState", live=True)
+            elif isinstance(old, dict):
+                leaving.append(_resource(old, f"steps.{number}.oldState", live=True))
             continue
         if op not in _THERE:
             gaps.append(Gap(str(step.get("urn", "")), f"operation '{op}' is not modelled"))
         if not isinstance(state, dict):
             raise _malformed(f"step '{op}' without newState", f"steps.{number}")
-        yield _resource(state, f"steps.{number}.newState", live=False)
+        found = _resource(state, f"steps.{number}.newState", live=False)
+        if found.live and not found.outputs:
+            gaps.append(Gap(found.urn, "it is read from the account, and what it holds is not in the plan"))
+        yield found
     summary = document.get("changeSummary")
     if isinstance(summary, dict):
         for op, count in summary.items():
@@ -322,6 +334,8 @@ def _resource(state: Mapping[str, Any], key: str, *, live: bool) -> Resource:
             raise _malformed(f"'{name}' is not an object", f"{key}.{name}")
         parts.append(part)
     depends = {str(prop): tuple(str(urn) for urn in _list(urns)) for prop, urns in parts[2].items()}
+    # What a program reads instead of making is what the account says it is: its inputs are no more than its name.
+    live = live or state.get("external") is True
     return Resource(
         urn=urn,
         type=kind,
@@ -332,7 +346,14 @@ def _resource(state: Mapping[str, Any], key: str, *, live: bool) -> Resource:
         provider=str(state.get("provider") or ""),
         custom=bool(state.get("custom", True)),
         live=live,
+        source=_source(state.get("sourcePosition")),
     )
+
+
+def _source(given: Any) -> str:
+    """``project:///components/region.py#9`` as a reader looks it up."""
+    text = given if isinstance(given, str) else ""
+    return text.removeprefix("project:///").replace("#", ":") if text.startswith("project:///") and "/../" not in text else ""
 
 
 def _list(value: Any) -> Iterable[Any]:

@@ -266,8 +266,11 @@ def _principal(request: Request, kind: str, item: str) -> Any:
         return z3.And(request.named, z3.Contains(request.principal, z3.StringVal(f"::{item}:")))
     if item.endswith(":root"):
         return z3.And(request.named, z3.Contains(request.principal, z3.StringVal("::" + item.split(":")[4] + ":")))
-    if kind == "Federated" and not item.startswith("arn:"):
-        return request.kind == FOREIGN  # a public identity provider
+    if kind == "Federated" and (not item.startswith("arn:") or (":oidc-provider/" in item and ":oidc-provider/oidc.eks." not in item)):
+        # A public identity provider, or one outside AWS: whoever it lets in comes from outside. A cluster's own names its pods.
+        return request.kind == FOREIGN
+    if not item.startswith("arn:"):
+        return request.not_modelled()  # the unique id of a principal: whose it is is not told
     return z3.And(request.named, like(request.principal, item))
 
 

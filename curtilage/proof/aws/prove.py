@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from curtilage.allowance import Allowance
@@ -16,9 +16,10 @@ from curtilage.proof.aws.dns import decide_dns
 from curtilage.proof.aws.groups import build_groups
 from curtilage.proof.aws.identity import decide_policies, owner_of
 from curtilage.proof.aws.network import build
-from curtilage.proof.aws.plan import Plan, Resource
+from curtilage.proof.aws.plan import UNKNOWN, Plan, Resource
 from curtilage.proof.aws.policy import Owner
 from curtilage.proof.aws.reach import Reach
+from curtilage.proof.aws.references import decide_references
 from curtilage.proof.aws.services import decide_services, region_of
 from curtilage.proof.aws.types import ELSEWHERE, FORBIDDEN, FORBIDDEN_SERVICES, GATEWAYS, INERT, MODELLED
 from curtilage.proof.report import Finding
@@ -114,9 +115,10 @@ def prove_plan(
     _types(context, reach)
     _regions(context)
     decide_compute(context)
+    decide_references(context)
     decide_services(context)
     decide_policies(context)
-    findings = _sorted(context.findings)
+    findings = [_declared(finding, plan) for finding in _sorted(context.findings)]
     findings += [
         Finding(gap.id, context.segment, Verdict.NOT_PROVEN, f"{_short(gap.resource)}: {gap.what}", None, (gap.resource,))
         for gap in plan.gaps
@@ -135,6 +137,13 @@ def prove_plan(
         plan_digest=plan.digest,
         seconds=time.monotonic() - started,
     )
+
+
+def _declared(finding: Finding, plan: Plan) -> Finding:
+    """The finding with the places in the program that declare what it names: where to change it."""
+    text = "\n".join((finding.reason, *finding.path))
+    places = {f"change {item.source}, which declares {item}" for item in plan.resources.values() if item.source and str(item) in text}
+    return replace(finding, path=(*finding.path, *sorted(places))) if places else finding
 
 
 def _short(resource: str) -> str:
@@ -213,6 +222,9 @@ def _core(kind: str) -> bool:
 
 
 def _regions(context: Context) -> None:
+    for item in context.plan.of("pulumi:providers:aws"):
+        if item.get("region") is UNKNOWN:
+            context.plan.gap(item, "region is not known")
     if context.home is None:
         return
     for item in context.plan.resources.values():

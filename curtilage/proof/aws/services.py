@@ -12,21 +12,40 @@ from curtilage.proof.aws.identity import BUCKETS
 from curtilage.proof.aws.model import PEERING, VPC
 from curtilage.proof.aws.plan import UNKNOWN, Resource
 from curtilage.proof.aws.predicates import network
+from curtilage.proof.aws.sinks import (
+    LOCKS,
+    STREAM,
+    acts,
+    balancer_logs,
+    firewall_logs,
+    https,
+    kept,
+    listener,
+    lock_lasts,
+    log_bucket,
+    notifies,
+    query_log,
+    replicas,
+    stream,
+    target,
+)
 
 ENDPOINT_SERVICE = "aws:ec2/vpcEndpointService:VpcEndpointService"
-LOCKS = (
-    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
-    "aws:s3/bucketObjectLockConfigurationV2:BucketObjectLockConfigurationV2",
-)
-_KEPT = (
-    "aws:cloudwatch/logGroup:LogGroup", "aws:sqs/queue:Queue", "aws:sns/topic:Topic", "aws:lambda/function:Function",
-    "aws:kinesis/stream:Stream", "aws:cloudwatch/eventBus:EventBus", *BUCKETS,
+CARRIERS = frozenset(
+    {
+        "email-smtp", "email", "sms-voice", "pinpoint", "pinpoint-sms-voice-v2", "social-messaging", "transfer", "transfer-server",
+        "datasync", "appflow", "codebuild", "codebuild-fips", "mailmanager", "mailmanager-smtp", "iotdata", "connect-campaigns",
+    }
 )  # fmt: skip
+"""Services whose purpose is to send to addresses that are no AWS resource, which no endpoint policy can name."""
 _PORT_DOCUMENTS = re.compile(r"portforward|startsshsession|\"sessionType\"\s*:\s*\"Port\"|localPortNumber|remoteHost", re.IGNORECASE)
 _OPEN_PASS = re.compile(r"^\s*pass\s+\S+\s+\S+\s+\S+\s+->\s+(any|\$EXTERNAL_NET|!\$HOME_NET|0\.0\.0\.0/0)\b", re.MULTILINE)
 
 
 def _bucket(context: Context, item: Resource) -> None:
+    for prop in ("replicationConfiguration", "replicationConfigurations", "website", "websites", "objectLockConfiguration"):
+        if item.get(prop) is UNKNOWN:
+            context.plan.gap(item, f"{prop} is not known")
     for prop in ("replicationConfiguration", "replicationConfigurations"):
         for entry in blocks(item.get(prop)):
             _replication(context, item, entry.get("rules"))
@@ -69,48 +88,6 @@ def _replication(context: Context, item: Resource, rules: Any) -> None:
             context.fail("EG-03", item, f"it copies every object to {found}, in another account or region")
 
 
-def _kept(prop: str, number: str) -> Callable[[Context, Resource], None]:
-    def check(context: Context, item: Resource) -> None:
-        value = item.get(prop)
-        if value is None or value == "":
-            return
-        if context.plan.one(item, prop, value.removesuffix(":*") if isinstance(value, str) else value, *_KEPT) is not None:
-            return
-        if isinstance(value, str):
-            context.fail(number, item, f"{prop} {value} is not of this plan")
-        else:
-            context.plan.gap(item, f"{prop} is not known")
-
-    return check
-
-
-def _log_bucket(prop: str) -> Callable[[Context, Resource], None]:
-    """A record that can be deleted proves nothing: what keeps logs in a bucket needs object lock."""
-
-    def check(context: Context, item: Resource) -> None:
-        _kept(prop, "EG-18")(context, item)
-        found = context.plan.one(item, prop, item.get(prop), *BUCKETS)
-        if found is None:
-            return
-        locked = any(context.plan.one(lock, "bucket", lock.get("bucket"), *BUCKETS) is found for lock in context.plan.of(*LOCKS))
-        inline = block(found.get("objectLockConfiguration")).get("objectLockEnabled") == "Enabled" and block(
-            found.get("objectLockConfiguration")
-        ).get("rule")
-        if not (is_true(found.get("objectLockEnabled")) and locked) and not inline:
-            context.fail(
-                "AWS-LOGS",
-                item,
-                f"{found} keeps its records without object lock: they can be deleted; enable it and set a default retention",
-            )
-
-    return check
-
-
-def _lock(context: Context, item: Resource) -> None:
-    rule = block(block(item.get("rule")).get("defaultRetention"))
-    context.must("AWS-LOGS", item, "rule", rule.get("mode"), lambda v: v in ("COMPLIANCE", "GOVERNANCE"), "it sets no default retention")
-
-
 def _key(context: Context, item: Resource) -> None:
     context.must(
         "AWS-REGION", item, "multiRegion", item.get("multiRegion", False), is_false, "a multi-region key can be replicated elsewhere"
@@ -128,7 +105,7 @@ def _function(context: Context, item: Resource) -> None:
     if config is UNKNOWN:
         context.plan.gap(item, "vpcConfig is not known")
     elif not block(config).get("subnetIds"):
-        context.fail("EG-18", item, "it runs outside the VPC, with AWS's own path to the internet", _https())
+        context.fail("EG-18", item, "it runs outside the VPC, with AWS's own path to the internet", https())
 
 
 def _permission(context: Context, item: Resource) -> None:
@@ -144,22 +121,22 @@ def _permission(context: Context, item: Resource) -> None:
 def _subscription(context: Context, item: Resource) -> None:
     protocol = item.get("protocol")
     if protocol in ("sqs", "lambda"):
-        _kept("endpoint", "EG-18")(context, item)
+        kept("endpoint", "EG-18")(context, item)
     elif isinstance(protocol, str):
-        context.fail("EG-18", item, f"messages leave by {protocol}, AWS's own path", _https() | {"protocol": protocol})
+        context.fail("EG-18", item, f"messages leave by {protocol}, AWS's own path", https() | {"protocol": protocol})
     else:
         context.plan.gap(item, "protocol is not known")
 
 
 def _event_target(context: Context, item: Resource) -> None:
     if item.get("httpTarget"):
-        context.fail("EG-18", item, "it calls an HTTP address", _https())
+        context.fail("EG-18", item, "it calls an HTTP address", https())
     behind = context.plan.behind(item, "arn", "aws:cloudwatch/eventApiDestination:EventApiDestination")
     arn = item.get("arn")
     if behind or (isinstance(arn, str) and ":api-destination/" in arn):
-        context.fail("EG-18", item, "EventBridge calls an HTTP address from AWS's own network", _https())
+        context.fail("EG-18", item, "EventBridge calls an HTTP address from AWS's own network", https())
         return
-    _kept("arn", "EG-18")(context, item)
+    kept("arn", "EG-18")(context, item)
 
 
 def _event_permission(context: Context, item: Resource) -> None:
@@ -184,7 +161,7 @@ def _document(context: Context, item: Resource) -> None:
 
 def _codebuild(context: Context, item: Resource) -> None:
     if not block(item.get("vpcConfig")).get("subnets"):
-        context.fail("EG-18", item, "it builds outside the VPC, with AWS's own path to the internet", _https())
+        context.fail("EG-18", item, "it builds outside the VPC, with AWS's own path to the internet", https())
 
 
 def _ecr_replication(context: Context, item: Resource) -> None:
@@ -224,7 +201,7 @@ def _endpoint(context: Context, item: Resource) -> None:
     elif ".vpce." in f".{service}":
         if own is None:
             context.fail(
-                "EG-09", item, f"PrivateLink to {service}, a service of another account: packets to it leave the plan's networks", _https()
+                "EG-09", item, f"PrivateLink to {service}, a service of another account: packets to it leave the plan's networks", https()
             )
     elif not re.match(r"^(com\.amazonaws|aws\.api|cn\.com\.amazonaws|com\.amazonaws\.global|aws\.sagemaker)\b", str(service)):
         context.plan.gap(item, f"serviceName {service} is not a service of AWS that is known")
@@ -232,15 +209,20 @@ def _endpoint(context: Context, item: Resource) -> None:
         context.fail("AWS-REGION", item, f"{service} is not in {context.home}")
     if item.get("serviceRegion") and context.home and item.get("serviceRegion") != context.home:
         context.fail("AWS-REGION", item, f"its service is in {item.get('serviceRegion')}")
-    if str(service).endswith((".ssmmessages", ".ec2messages")):
-        context.fail("EG-07", item, "sessions tunnel through it in both directions, past every rule of a group", _https())
+    short = str(service).removesuffix("-fips").rsplit(".", 1)[-1]
+    if short in CARRIERS:
+        context.fail("EG-06", item, f"{short} hands what it is given to places outside, whoever asks: a policy cannot bind it", https())
+    if short in ("ssmmessages", "ec2messages"):
+        context.fail("EG-07", item, "sessions tunnel through it in both directions, past every rule of a group", https())
     if item.get("vpcId") is not None and context.net.vpc_of(context.plan.one(item, "vpcId", item.get("vpcId"), VPC)) is None:
         context.plan.gap(item, "vpcId: not a VPC of the plan")
 
 
 def _provider(context: Context, item: Resource) -> None:
     for principal in item.get("allowedPrincipals") or []:
-        if principal == "*":
+        if principal is UNKNOWN:
+            context.plan.gap(item, "allowedPrincipals is not known")
+        elif principal == "*":
             context.fail("EG-18", item, "anyone may ask to connect")
 
 
@@ -268,7 +250,10 @@ def _public_access(context: Context, item: Resource) -> None:
 
 
 def _zone(context: Context, item: Resource) -> None:
-    if not item.get("vpcs"):
+    given = item.get("vpcs")
+    if given is not None and not (isinstance(given, list) and all(isinstance(entry, dict) for entry in given)):
+        context.plan.gap(item, "vpcs is not known: whether the zone is private")
+    elif not given:
         context.fail("EG-01", item, "a public zone: its records are published to the world")
 
 
@@ -335,10 +320,6 @@ def region_of(context: Context, item: Resource) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _https() -> dict[str, Any]:
-    return {"family": "ipv4", "protocol": "tcp", "source": "AWS's own network", "destination": "203.0.113.10", "port": 443}
-
-
 CHECKS: dict[str, tuple[Callable[[Context, Resource], None], ...]] = {
     "aws:s3/bucket:Bucket": (_bucket,),
     "aws:s3/bucketV2:BucketV2": (_bucket,),
@@ -346,10 +327,10 @@ CHECKS: dict[str, tuple[Callable[[Context, Resource], None], ...]] = {
     "aws:s3/bucketAclV2:BucketAclV2": (_acl,),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": (_block,),
     "aws:s3/bucketReplicationConfig:BucketReplicationConfig": (_replicates,),
-    "aws:s3/bucketLogging:BucketLogging": (_log_bucket("targetBucket"),),
-    "aws:s3/bucketLoggingV2:BucketLoggingV2": (_log_bucket("targetBucket"),),
-    LOCKS[0]: (_lock,),
-    LOCKS[1]: (_lock,),
+    "aws:s3/bucketLogging:BucketLogging": (log_bucket("targetBucket"),),
+    "aws:s3/bucketLoggingV2:BucketLoggingV2": (log_bucket("targetBucket"),),
+    LOCKS[0]: (lock_lasts,),
+    LOCKS[1]: (lock_lasts,),
     "aws:kms/key:Key": (_key,),
     "aws:kms/grant:Grant": (_grant,),
     "aws:lambda/function:Function": (_function,),
@@ -357,11 +338,11 @@ CHECKS: dict[str, tuple[Callable[[Context, Resource], None], ...]] = {
     "aws:sns/topicSubscription:TopicSubscription": (_subscription,),
     "aws:cloudwatch/eventTarget:EventTarget": (_event_target,),
     "aws:cloudwatch/eventPermission:EventPermission": (_event_permission,),
-    "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": (_kept("destinationArn", "EG-18"),),
-    "aws:cloudtrail/trail:Trail": (_log_bucket("s3BucketName"),),
-    "aws:cfg/deliveryChannel:DeliveryChannel": (_log_bucket("s3BucketName"),),
-    "aws:ec2/flowLog:FlowLog": (_log_bucket("logDestination"),),
-    "aws:route53/resolverQueryLogConfig:ResolverQueryLogConfig": (_log_bucket("destinationArn"),),
+    "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": (kept("destinationArn", "EG-18"),),
+    "aws:cloudtrail/trail:Trail": (log_bucket("s3BucketName"),),
+    "aws:cfg/deliveryChannel:DeliveryChannel": (log_bucket("s3BucketName"),),
+    "aws:ec2/flowLog:FlowLog": (log_bucket("logDestination"),),
+    "aws:route53/resolverQueryLogConfig:ResolverQueryLogConfig": (log_bucket("destinationArn"),),
     "aws:ssm/document:Document": (_document,),
     "aws:codebuild/project:Project": (_codebuild,),
     "aws:ecr/replicationConfiguration:ReplicationConfiguration": (_ecr_replication,),
@@ -370,6 +351,16 @@ CHECKS: dict[str, tuple[Callable[[Context, Resource], None], ...]] = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": (_endpoint,),
     ENDPOINT_SERVICE: (_provider,),
     "aws:ec2/vpcEndpointServiceAllowedPrinciple:VpcEndpointServiceAllowedPrinciple": (_provided_to,),
+    "aws:s3/bucketNotification:BucketNotification": (notifies,),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": (acts,),
+    "aws:networkfirewall/loggingConfiguration:LoggingConfiguration": (firewall_logs,),
+    "aws:lb/loadBalancer:LoadBalancer": (balancer_logs,),
+    "aws:route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation": (query_log,),
+    "aws:secretsmanager/secret:Secret": (replicas,),
+    "aws:lb/targetGroupAttachment:TargetGroupAttachment": (target,),
+    "aws:lb/listener:Listener": (listener,),
+    "aws:lb/listenerRule:ListenerRule": (listener,),
+    STREAM: (stream,),
     PEERING: (_peering,),
     "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter": (_accepter,),
     "aws:ec2/vpcBlockPublicAccessOptions:VpcBlockPublicAccessOptions": (_public_access,),
