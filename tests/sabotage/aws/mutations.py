@@ -737,6 +737,122 @@ def balancer_made_by_the_cluster(s: Stack) -> None:
 # Harmless.
 
 
+# References out of the plan, and sinks that no route shows.
+
+FOREIGN_TOPIC = f"arn:aws:sns:{REGION}:999999999999:outside"
+
+
+@breaks("AWS-UNKNOWN")
+def resolver_rule_shared_by_another_account(s: Stack) -> None:
+    s.add("aws:route53/resolverRuleAssociation:ResolverRuleAssociation", "shared", vpcId=Ref("vpc"),
+          resolverRuleId="rslvr-rr-0123456789abcdef0")  # fmt: skip
+
+
+@breaks("AWS-UNKNOWN")
+def name_servers_of_options_outside_the_plan(s: Stack) -> None:
+    s.add(
+        "aws:ec2/vpcDhcpOptionsAssociation:VpcDhcpOptionsAssociation", "options", vpcId=Ref("vpc"), dhcpOptionsId="dopt-0123456789abcdef0"
+    )
+
+
+@breaks("AWS-UNKNOWN")
+def query_log_of_another_account(s: Stack) -> None:
+    s.add("aws:route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation", "log", resourceId=Ref("vpc"),
+          resolverQueryLogConfigId="rqlc-0123456789abcdef0")  # fmt: skip
+
+
+@breaks("EG-18")
+def bucket_notices_to_a_foreign_topic(s: Stack) -> None:
+    s.add("aws:s3/bucketNotification:BucketNotification", "notices", bucket=Ref("logs"),
+          topics=[{"topicArn": FOREIGN_TOPIC, "events": ["s3:ObjectCreated:*"]}])  # fmt: skip
+
+
+@breaks("EG-18")
+def alarm_to_a_foreign_topic(s: Stack) -> None:
+    s.add("aws:cloudwatch/metricAlarm:MetricAlarm", "alarm", comparisonOperator="GreaterThanThreshold", alarmActions=[FOREIGN_TOPIC])
+
+
+@breaks("EG-18")
+def balancer_logs_to_a_foreign_bucket(s: Stack) -> None:
+    s.add("aws:lb/loadBalancer:LoadBalancer", "inner", internal=True, accessLogs={"bucket": "foreign-bucket", "enabled": True})
+
+
+@breaks("EG-09")
+def balancer_target_outside(s: Stack) -> None:
+    s.add("aws:lb/targetGroupAttachment:TargetGroupAttachment", "target", targetGroupArn="arn:x", targetId="172.31.0.9", port=443)
+
+
+@breaks("EG-18")
+def balancer_that_asks_an_identity_provider(s: Stack) -> None:
+    oidc = {"issuer": "https://login.example", "clientId": "a", "clientSecret": "not-shown-anywhere"}
+    s.add("aws:lb/listener:Listener", "listener", port=443, defaultActions=[{"type": "authenticate-oidc", "authenticateOidc": oidc}])
+
+
+@breaks("EG-18")
+def records_streamed_to_an_http_address(s: Stack) -> None:
+    s.add("aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream", "stream", destination="http_endpoint",
+          httpEndpointConfiguration={"url": "https://collect.example"})  # fmt: skip
+
+
+@breaks("EG-06")
+def mail_endpoint(s: Stack) -> None:
+    own = s["endpoint-sts"]["policy"]
+    s.add("aws:ec2/vpcEndpoint:VpcEndpoint", "mail", vpcId=Ref("vpc"), serviceName=f"com.amazonaws.{REGION}.email-smtp",
+          vpcEndpointType="Interface", policy=own)  # fmt: skip
+
+
+@breaks("AWS-REGION")
+def secret_copied_to_another_region(s: Stack) -> None:
+    s.add("aws:secretsmanager/secret:Secret", "secret", replicas=[{"region": "us-east-1"}])
+
+
+@breaks("EG-18")
+def role_for_a_public_code_host(s: Stack) -> None:
+    host = "token.actions.githubusercontent.com"
+    s["node-role"]["assumeRolePolicy"] = document(
+        {"Effect": "Allow", "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
+         "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {f"{host}:sub": "repo:legal/*"}}}
+    )  # fmt: skip
+
+
+@breaks("AWS-UNKNOWN")
+def interface_with_a_group_of_another_stack(s: Stack) -> None:
+    s.add("aws:ec2/networkInterface:NetworkInterface", "interface", subnetId=Ref("subnet-0"), securityGroups=["sg-0123456789abcdef0"])
+
+
+@breaks("AWS-UNKNOWN")
+def machine_in_a_subnet_of_another_stack(s: Stack) -> None:
+    s["gpu"]["subnetIds"] = ["subnet-0123456789abcdef0"]
+
+
+@breaks("AWS-UNKNOWN")
+def scaling_group_with_a_template_of_another_stack(s: Stack) -> None:
+    s.add("aws:autoscaling/group:Group", "fleet", vpcZoneIdentifiers=[Ref("subnet-0")], launchTemplate={"id": "lt-0123456789abcdef0"})
+
+
+@breaks("AWS-UNKNOWN")
+def role_of_another_stack_for_pods(s: Stack) -> None:
+    s.add("aws:eks/podIdentityAssociation:PodIdentityAssociation", "pods", clusterName=Ref("cluster", "name"), namespace="legal",
+          serviceAccount="vllm", roleArn=f"arn:aws:iam::{ACCOUNT}:role/everything")  # fmt: skip
+
+
+@breaks("AWS-UNKNOWN", "EG-10")
+def group_rule_to_an_address_that_is_not_known(s: Stack) -> None:
+    # It depends on the VPC as well, which must not make the address an own one.
+    s.add("aws:ec2/instance:Instance", "relay", subnetId=Ref("subnet-0"), vpcSecurityGroupIds=[Ref("nodes")],
+          metadataOptions={"httpEndpoint": "disabled"})  # fmt: skip
+    s["nodes-vpc"]["cidrBlocks"] = [Ref("vpc", "cidrBlock"), Ref("relay", "publicIp")]
+
+
+@breaks("EG-01")
+def names_below_a_zone_of_another_vpc(s: Stack) -> None:
+    s.add("aws:ec2/vpc:Vpc", "other", cidrBlock="10.50.0.0/16", enableDnsSupport=False)
+    s.add("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "other-group", vpcId=Ref("other"))
+    s.add("aws:ec2/defaultNetworkAcl:DefaultNetworkAcl", "other-acl", defaultNetworkAclId=Ref("other", "defaultNetworkAclId"))
+    s.add("aws:route53/zone:Zone", "elsewhere", name="legal.example", vpcs=[{"vpcId": Ref("other")}])
+    s["own-names"]["domains"].append("*.legal.example.")
+
+
 @harmless
 def nothing_changes(s: Stack) -> None:
     pass
@@ -866,3 +982,36 @@ def secondary_network(s: Stack) -> None:
 @harmless
 def internal_balancer(s: Stack) -> None:
     s.add("aws:lb/loadBalancer:LoadBalancer", "inner", loadBalancerType="network", internal=True, subnets=[Ref("subnet-0")])
+
+
+@harmless
+def pods_with_a_role_of_the_plan(s: Stack) -> None:
+    s.add("aws:eks/podIdentityAssociation:PodIdentityAssociation", "pods", clusterName=Ref("cluster", "name"), namespace="legal",
+          serviceAccount="vllm", roleArn=Ref("node-role", "arn"))  # fmt: skip
+
+
+@harmless
+def scaling_group_of_the_plans_own_template(s: Stack) -> None:
+    s.add("aws:autoscaling/group:Group", "fleet", vpcZoneIdentifiers=[Ref("subnet-0"), Ref("subnet-1")],
+          launchTemplate={"id": Ref("machine"), "version": "$Latest"})  # fmt: skip
+
+
+@harmless
+def alarm_to_an_own_topic(s: Stack) -> None:
+    s.add("aws:sns/topic:Topic", "alarms")
+    s.add("aws:cloudwatch/metricAlarm:MetricAlarm", "alarm", comparisonOperator="GreaterThanThreshold", alarmActions=[Ref("alarms", "arn")])
+
+
+@harmless
+def names_below_an_own_zone(s: Stack) -> None:
+    s.add("aws:route53/zone:Zone", "intercepted", name="api.openai.example", vpcs=[{"vpcId": Ref("vpc")}])
+    s["own-names"]["domains"].append("*.api.openai.example.")
+
+
+@harmless
+def role_for_pods_by_the_clusters_own_identity(s: Stack) -> None:
+    host = f"oidc.eks.{REGION}.amazonaws.com/id/0123456789ABCDEF"
+    s.add("aws:iam/role:Role", "pod-role", assumeRolePolicy=document(
+        {"Effect": "Allow", "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
+         "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {f"{host}:sub": "system:serviceaccount:legal:vllm"}}}
+    ))  # fmt: skip
