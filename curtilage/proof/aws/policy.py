@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
@@ -29,6 +30,9 @@ KINDS = {
 _CHAR = z3.AllChar(z3.ReSort(z3.StringSort()))
 _ANY = z3.Star(_CHAR)
 _NOT_COLON = z3.Star(z3.Diff(_CHAR, z3.Re(":")))
+_TWELVE_DIGITS = z3.Loop(z3.Range("0", "9"), 12, 12)
+HEADS = ("arn:aws:iam::", "arn:aws:sts::", "arn:aws-cn:iam::", "arn:aws-cn:sts::", "arn:aws-us-gov:iam::", "arn:aws-us-gov:sts::")
+"""How the ARN of a principal begins: partition, service, no region."""
 _ACCOUNT = re.compile(r"^\d{12}$")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -123,6 +127,8 @@ class Request:
     def __post_init__(self) -> None:
         self.kind = z3.Int("kind")
         self.action, self.resource = z3.String("action"), z3.String("resource")
+        # A named principal's ARN in the parts that policies ask about; as one text a solver takes seconds over a pattern.
+        self.head, self.account, self.rest = z3.String("head"), z3.String("account"), z3.String("rest")
         self.principal, self.service = z3.String("principal"), z3.String("service")
         self.foreign_resource = z3.Bool("foreign_resource")
         self.named = z3.Or(self.kind == OWN, self.kind == FOREIGN)
@@ -135,6 +141,15 @@ class Request:
             self.keys[name] = Key([(z3.Bool(f"{name}#{slot}"), z3.String(f"{name}={slot}")) for slot in range(width)])
         return self.keys[name]
 
+    def principal_like(self, pattern: str) -> Any:
+        """The named principal's ARN matches a pattern part by part, as ARN operators do."""
+        pieces = pattern.split(":", 5)
+        if len(pieces) < 6:
+            return z3.BoolVal(pattern == "*")
+        heads = [item for item in HEADS if all(fnmatchcase(a, b) for a, b in zip(item.split(":")[:4], pieces[:4], strict=True))]
+        head = z3.Or(*(self.head == z3.StringVal(item) for item in heads))
+        return z3.And(head, like(self.account, pieces[4]), like(self.rest, pieces[5]))
+
     def not_modelled(self) -> Any:
         found = z3.Bool(f"unknown{len(self.unknown)}")
         self.unknown.append(found)
@@ -144,8 +159,10 @@ class Request:
         """What holds for every request."""
         owner = self.owner
         yield z3.And(self.kind >= OWN, self.kind <= SERVICE_FOREIGN)
-        mine = z3.Or(*(z3.Contains(self.principal, z3.StringVal(f"::{item}:")) for item in owner.accounts)) if owner.accounts else None
-        yield z3.Implies(self.named, z3.PrefixOf(z3.StringVal("arn:"), self.principal))
+        mine = z3.Or(*(self.account == z3.StringVal(item) for item in owner.accounts)) if owner.accounts else None
+        yield z3.Or(*(self.head == z3.StringVal(item) for item in HEADS))
+        yield z3.InRe(self.account, _TWELVE_DIGITS)
+        yield z3.Implies(self.named, self.principal == z3.Concat(self.head, self.account, z3.StringVal(":"), self.rest))
         if mine is not None:
             yield z3.Implies(self.kind == OWN, mine)
             yield z3.Implies(self.kind == FOREIGN, z3.Not(mine))
@@ -263,15 +280,15 @@ def _principal(request: Request, kind: str, item: str) -> Any:
     if item == "*":
         return z3.Or(request.named, request.kind == ANONYMOUS)
     if _ACCOUNT.match(item):
-        return z3.And(request.named, z3.Contains(request.principal, z3.StringVal(f"::{item}:")))
-    if item.endswith(":root"):
-        return z3.And(request.named, z3.Contains(request.principal, z3.StringVal("::" + item.split(":")[4] + ":")))
+        return z3.And(request.named, request.account == z3.StringVal(item))
+    if item.endswith(":root") and item.count(":") == 5:
+        return z3.And(request.named, like(request.account, item.split(":")[4]))
     if kind == "Federated" and (not item.startswith("arn:") or (":oidc-provider/" in item and ":oidc-provider/oidc.eks." not in item)):
         # A public identity provider, or one outside AWS: whoever it lets in comes from outside. A cluster's own names its pods.
         return request.kind == FOREIGN
     if not item.startswith("arn:"):
         return request.not_modelled()  # the unique id of a principal: whose it is is not told
-    return z3.And(request.named, like(request.principal, item))
+    return z3.And(request.named, request.principal_like(item))
 
 
 def conditions(request: Request, statement: Mapping[str, Any]) -> Any:
@@ -295,7 +312,11 @@ def _condition(request: Request, operator: str, key: str, values: list[str]) -> 
         wants_absent = z3.Or(*(z3.BoolVal(value.lower() == "true") for value in values))
         return z3.If(wants_absent, z3.Not(found.present), found.present)
     negated = "Not" in base
-    test = _tests(request, base.replace("Not", "", 1), values)
+    plain = base.replace("Not", "", 1)
+    if key.lower() == "aws:principalarn" and plain in ("ArnEquals", "ArnLike") and not any(map(_VARIABLE.search, values)):
+        test: Any = lambda _: z3.Or(*(request.principal_like(text) for text in values))  # noqa: E731 -- the key is the principal's ARN
+    else:
+        test = _tests(request, plain, values)
     if test is None or scope not in ("", "ForAllValues", "ForAnyValue"):
         return request.not_modelled()
     matched = [(there, test(value)) for there, value in found.slots]

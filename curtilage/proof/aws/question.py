@@ -11,6 +11,7 @@ import z3
 from curtilage.proof.aws.policy import (
     ANONYMOUS,
     FOREIGN,
+    HEADS,
     KINDS,
     OWN,
     SERVICE_FOREIGN,
@@ -92,12 +93,8 @@ class Question:
             for action in [*_GUESSES, *(text.replace("*", "x").replace("?", "x") for text in patterns)]:
                 if "Action" not in item or any(fnmatchcase(action, pattern.replace("[", "[[]")) for pattern in patterns):
                     calls += [_call(request, action, text) for text in named]
-        foreign = z3.And(request.kind == FOREIGN, request.principal == z3.StringVal(f"arn:aws:iam::{FOREIGN_ACCOUNT}:user/foreign"))
-        who = [foreign]
-        who += [
-            z3.And(request.kind == OWN, request.principal == z3.StringVal(f"arn:aws:iam::{account}:role/own"))
-            for account in request.owner.accounts
-        ]
+        who = [_named(request, FOREIGN, FOREIGN_ACCOUNT, "user/foreign")]
+        who += [_named(request, OWN, account, "role/own") for account in request.owner.accounts]
         return [z3.And(one, call) for one in who for call in calls[:24]] + calls[:24]
 
     def find(self, *wanted: Any) -> Witness | None:
@@ -156,6 +153,12 @@ class Question:
         if answer == z3.unknown:
             raise TimeoutError
         return solver if answer == z3.sat else None
+
+
+def _named(request: Request, kind: int, account: str, rest: str) -> Any:
+    parts = ((request.head, HEADS[0]), (request.account, account), (request.rest, rest))
+    whole = request.principal == z3.StringVal(f"{HEADS[0]}{account}:{rest}")
+    return z3.And(request.kind == kind, whole, *(part == z3.StringVal(text) for part, text in parts))
 
 
 def _call(request: Request, action: str, resource: str) -> Any:
