@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
@@ -13,25 +14,34 @@ from pydantic import ValidationError
 
 from curtilage.errors import ConfigError
 from curtilage.output import print_json, progress
-from curtilage.proof import aws
+from curtilage.proof import aws, kubernetes
 from curtilage.proof.allowed import Allowed, Network
 from curtilage.proof.decide import Model, prove
 from curtilage.proof.kernel import KernelLacksError
+from curtilage.proof.kubernetes.build import build, legal_namespaces
+from curtilage.proof.kubernetes.flows import Flow, Flows
+from curtilage.proof.kubernetes.plans import check_plan, is_kubernetes
+from curtilage.proof.kubernetes.table import table
 from curtilage.proof.packet import Packet
 from curtilage.proof.regions import allowed_of, prove_host, prove_region
 from curtilage.proof.report import text
 from curtilage.region import Region, load_region
-from curtilage.verdict import Verdict
+from curtilage.verdict import Verdict, worst
 
 DEFAULT_REGION = "lab"
 
 app = typer.Typer(
-    help="Decide whether anything can leave: rulesets, packets, regions.",
-    epilog="Example: curtilage prove --nft /etc/nftables.conf --segment 192.0.2.0/24 --segment 2001:db8:1::/64 --json",
+    help="Decide whether anything can leave: rulesets, plans, manifests, regions; packets and flows one by one.",
+    epilog="Examples: curtilage prove --nft /etc/nftables.conf --segment 192.0.2.0/24 --segment 2001:db8:1::/64 --json;"
+    " curtilage prove --manifests rendered/ --namespace legal; kubectl get all,netpol -A -o json | curtilage prove --manifests -",
     rich_markup_mode=None,
 )
 
 NftFile = Annotated[Path | None, typer.Option("--nft", metavar="FILE", help="An nftables ruleset, as `nft -f` reads it.")]
+Manifest = Annotated[
+    list[Path] | None,
+    typer.Option("--manifests", metavar="PATH", help="Kubernetes manifests: a file, a directory, or - for standard input; YAML or JSON."),
+]
 Links = Annotated[
     list[str] | None, typer.Option("--uplink", metavar="LINK", help="A link packets leave by; default: those the ruleset names.")
 ]
@@ -51,29 +61,48 @@ def prove_command(
     uplink: Links = None,
     raw_frames: Annotated[bool, typer.Option(help="Whether processes may open packet sockets.")] = True,
     plan: Annotated[
-        Path | None, typer.Option("--plan", metavar="FILE", help="An AWS plan: what `pulumi preview --json --show-sames` prints.")
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="A plan, of AWS or Kubernetes: what `pulumi preview --json --show-sames` prints."),
     ] = None,
-    state: Annotated[Path | None, typer.Option("--state", metavar="FILE", help="An AWS state: what `pulumi stack export` prints.")] = None,
+    state: Annotated[Path | None, typer.Option("--state", metavar="FILE", help="A state: what `pulumi stack export` prints.")] = None,
+    manifests: Manifest = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", metavar="NAME", help="A namespace of the legal segment; default: all of the manifests but kube-*."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Prove a ruleset, an AWS plan or state (--region then adds its allowances), or without these every derived ruleset of a region.
+    """Prove a ruleset, a plan or state, or Kubernetes manifests (--region then adds its allowances), or else every ruleset of a region.
 
     Ends with 0 PASS, 1 FAIL (with a packet that leaves and its path), 3 NOT_PROVEN (something the model does not decide).
     """
     if context.invoked_subcommand is not None:
         return
+    if manifests:
+        if plan or state or nft or host or uplink:
+            raise ConfigError(
+                "--manifests with another subject", rule="a proof has one subject", fix="name one; --region and --segment may stand beside"
+            )
+        _prove_manifests(manifests, load_region(region) if region else None, segment or [], namespace or [], as_json=as_json)
+        return
+    if namespace and plan is None and state is None:
+        raise ConfigError("--namespace without manifests", rule="it says which of them are legal", fix="add --manifests, --plan or --state")
     if plan is not None or state is not None:
         if (plan and state) or nft or segment or host or uplink:
             raise ConfigError(
                 "--plan or --state with another subject", rule="a proof has one subject", fix="name one; --region may stand beside"
             )
-        _prove_plan(plan, state, load_region(region) if region else None, as_json=as_json)
+        _prove_plan(plan, state, load_region(region) if region else None, namespace or [], as_json=as_json)
         return
     if nft is None:
         if segment or host:
             raise ConfigError("no --nft FILE", rule="--segment and --host say what a ruleset is measured by", fix="name the ruleset")
         if region is None:
-            raise ConfigError("neither --nft FILE nor --region NAME", rule="a proof has a subject", fix="name a ruleset, or a region")
+            raise ConfigError(
+                "nothing to prove",
+                rule="a proof has a subject: a ruleset, a plan, manifests or a region",
+                fix="add --nft, --plan, --state, --manifests or --region",
+            )
         _prove_region(load_region(region), as_json=as_json)
         return
     ruleset = _read(nft)
@@ -144,13 +173,89 @@ def packets_command(
             typer.echo(item["verdict"])
 
 
-def _prove_plan(preview: Path | None, state: Path | None, region: Region | None, *, as_json: bool) -> None:
-    proof = aws.prove_plan(aws.read_plan(preview, "preview") if preview else aws.read_plan(state or Path(), "state"), region=region)
+@app.command(
+    "flows", epilog="Example: curtilage prove flows --manifests rendered/ --flows flows.jsonl; without --flows: a table of what is allowed"
+)
+def flows_command(
+    manifests: Manifest = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="A plan with Kubernetes objects, or a state, in place of manifests.")
+    ] = None,
+    flows: Annotated[
+        Path | None, typer.Option("--flows", metavar="FILE", help="One JSON object a line; - is standard input. Default: a table of all.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say on stderr by which rule.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")] = False,
+) -> None:
+    """Decide connections one by one, as Kubernetes specifies its policies: a line each, `allow`, `deny` or `not_proven`.
+
+    A flow: {"id": "1", "source": "x/a", "destination": "y/b", "protocol": "TCP", "port": 80}. An end is namespace/pod (a pod, a workload or
+    a pod that a workload makes), an address, or {"namespace": "x", "labels": {"app": "a"}}, {"ip": "203.0.113.9"}, or, as a destination,
+    {"namespace": "x", "service": "web"}. A port may be a name. Ends with 0 when every flow was answered, whatever the answers.
+    """
+    if bool(manifests) == (plan is not None):
+        raise ConfigError("neither or both of --manifests and --plan", rule="flows are decided in one cluster", fix="name one of them")
+    parsed = [_flow(flows, number, line) for number, line in enumerate(_lines(flows), start=1) if line.strip()] if flows else None
+    found = kubernetes.from_plan(aws.read_plan(plan)) if plan else kubernetes.read_manifests(*(manifests or []))
+    cluster = build(found, legal_namespaces(found))
+    for id, about, what, where in cluster.gaps:
+        progress(f"{id} {about}: {what} ({where})")
+    if parsed is None:
+        rows = table(cluster)
+        if as_json:
+            print_json({"flows": rows})
+        else:
+            for row in rows:
+                typer.echo("\t".join(row[key] for key in ("verdict", "source", "destination", "protocol", "ports")))
+        return
+    asked = Flows(cluster)
+    verdicts = []
+    for flow in parsed:
+        answer = asked.answer(flow)
+        verdicts.append({"id": flow.id, "verdict": answer.verdict, "path": list(answer.path), "reasons": list(answer.reasons)})
+        if explain:
+            progress(f"{answer.verdict}: {'; '.join([*answer.path, *answer.reasons])}")
+    if as_json:
+        print_json({"verdicts": verdicts})
+    else:
+        for item in verdicts:
+            typer.echo(item["verdict"])
+
+
+def _prove_manifests(paths: list[Path], region: Region | None, segments: list[str], namespaces: list[str], *, as_json: bool) -> None:
+    scope = kubernetes.Scope.of(region, tuple(namespaces)) if region else kubernetes.Scope(namespaces=tuple(namespaces))
+    scope = replace(scope, networks=(*scope.networks, *map(_network, segments)))
+    proof = kubernetes.prove_manifests(kubernetes.read_manifests(*paths), scope, subject=", ".join(map(str, paths)))
     if as_json:
         print_json(proof.document())
     else:
-        typer.echo(aws.text(proof))
+        typer.echo(kubernetes.text(proof))
     raise typer.Exit(proof.verdict.exit_code)
+
+
+def _prove_plan(preview: Path | None, state: Path | None, region: Region | None, namespaces: list[str], *, as_json: bool) -> None:
+    plan = aws.read_plan(preview, "preview") if preview else aws.read_plan(state or Path(), "state")
+    both: dict[str, aws.PlanProof | kubernetes.ManifestProof] = {}
+    if is_kubernetes(plan):
+        check_plan(plan, region)
+        scope = kubernetes.Scope.of(region, tuple(namespaces)) if region else kubernetes.Scope(namespaces=tuple(namespaces))
+        both["kubernetes"] = kubernetes.prove_manifests(
+            kubernetes.from_plan(plan), scope, subject=f"{plan.project}/{plan.stack} ({plan.kind})"
+        )
+    if not both or any(item.type.startswith("aws:") for item in plan.resources.values()):
+        both["aws"] = aws.prove_plan(plan, region=region)
+    verdict = worst(proof.verdict for proof in both.values())
+    if as_json:
+        documents = {name: proof.document() for name, proof in both.items()}
+        first = next(iter(documents.values()))
+        findings = [{"platform": name, **item} for name, document in documents.items() for item in document["findings"]]
+        print_json(
+            first if len(both) == 1 else {"subject": first["subject"], "verdict": verdict, "findings": findings, "proofs": documents}
+        )
+    else:
+        for proof in both.values():
+            typer.echo(kubernetes.text(proof) if isinstance(proof, kubernetes.ManifestProof) else aws.text(proof))
+    raise typer.Exit(verdict.exit_code)
 
 
 def _prove_region(region: Region, *, as_json: bool) -> None:
@@ -184,6 +289,20 @@ def _read(file: Path) -> str:
 
 def _lines(file: Path) -> list[str]:
     return _read(file).splitlines()
+
+
+def _flow(file: Path, number: int, line: str) -> Flow:
+    where = f"{file}:{number}"
+    try:
+        return Flow.model_validate(orjson.loads(line))
+    except orjson.JSONDecodeError as exc:
+        raise ConfigError(f"not JSON: {exc}", rule="one JSON object a line", fix="correct the line", file=where) from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"])) or None
+        raise ConfigError(
+            first["msg"], rule="a flow as `curtilage prove flows --help` describes it", fix="correct the line", file=where, key=key
+        ) from exc
 
 
 def _packet(file: Path, number: int, line: str) -> Packet:
