@@ -23,14 +23,18 @@ from curtilage.machine import GIB, NAMESPACE_PREFIX
 from curtilage.paths import CHECKOUT
 
 BIN = CHECKOUT / ".venv" / "bin"
-CURTILAGE = str(BIN / "curtilage")
+CURTILAGE, PYTHON = str(BIN / "curtilage"), str(BIN / "python")
 # name -> (command, the most seconds it may take, None where no figure is promised)
 STEPS: dict[str, tuple[list[str], int | None]] = {
     "up": ([CURTILAGE, "up", "lab"], 600),
     "up_again": ([CURTILAGE, "up", "lab"], 120),
     "verify": ([CURTILAGE, "verify", "lab"], 60),
     "down": ([CURTILAGE, "down", "lab"], None),
-    "unit": ([str(BIN / "python"), "-m", "pytest", "-q", "tests/unit"], 60),
+    "proof_kernel": ([PYTHON, "tools/bench/proof.py", "kernel"], 250),
+    "proof_lab": ([PYTHON, "tools/bench/proof.py", "lab"], None),
+    "proof_region": ([PYTHON, "tools/bench/proof.py", "region"], None),
+    "proof_regions": ([PYTHON, "tools/bench/proof.py", "regions", "--plot", "docs/proof-regions.svg"], None),
+    "unit": ([PYTHON, "-m", "pytest", "-q", "tests/unit"], 60),
 }
 
 

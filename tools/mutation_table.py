@@ -32,6 +32,8 @@ OUT = CHECKOUT / "docs" / "mutations.md"
 HOST = "gw-1"
 OUTPUT = 'ct state invalid goto output_refused comment "of no connection"'
 FORWARD = 'ct state invalid goto forward_refused comment "of no connection"'
+LOGS = "arn:aws:s3:::curtilage-legal-logs"
+LINK = "{ fe80::/10, ff02::1:ff00:0/104 }"
 DISCOVERY = "{ 2001:db8:1::/64, fe80::/10, ff02::1:ff00:0/104 }"
 
 
@@ -68,7 +70,7 @@ def host_controls() -> dict[str, Callable[[str], str]]:
         "netdev egress: EtherType read from the frame, IPv4": unmatched('0x0800 ip daddr', "@ll,96,16 0x0800 "),
         "netdev egress: destination, IPv4": unmatched("@ll,96,16 0x0800", "ip daddr 192.0.2.0/24 "),
         "netdev egress: destination, IPv6": unmatched("@ll,96,16 0x86dd ip6 daddr 2001", "ip6 daddr 2001:db8:1::/64 "),
-        "netdev egress: destination of discovery": unmatched("@ll,96,16 0x86dd ip6 daddr {", "ip6 daddr { fe80::/10, ff02::1:ff00:0/104 } "),
+        "netdev egress: destination of discovery": unmatched("@ll,96,16 0x86dd ip6 daddr {", f"ip6 daddr {LINK} "),
         "inet output: destination of the checkpoints flow": unmatched('comment "flow:checkpoints"', "ip daddr 192.0.2.41 "),
         "inet output: destination of discovery": unmatched(f"ip6 daddr {DISCOVERY} icmpv6", f"ip6 daddr {DISCOVERY} "),
         "inet input: source of the answers flow": unmatched('comment "flow:answers"', "ip saddr 192.0.2.31 "),
@@ -117,7 +119,7 @@ def aws_controls() -> dict[str, Callable[[Stack], object]]:
         "strict mode of network policies": lambda s: s["cni"].update(configurationValues='{"enableNetworkPolicy": "true"}'),
         "object lock of the log bucket": lambda s: s["logs"].pop("objectLockEnabled"),
         "destination of a group's rule": lambda s: s["nodes-vpc"].update(cidrBlocks=["0.0.0.0/0"]),
-        "bucket policy's condition": lambda s: s["logs-policy"].update(policy=_anyone("s3:GetObject", "arn:aws:s3:::curtilage-legal-logs/*")),
+        "bucket policy's condition": lambda s: s["logs-policy"].update(policy=_anyone("s3:GetObject", f"{LOGS}/*")),
         "key policy's principal": lambda s: s["key"].update(policy=_anyone("kms:Decrypt", "*")),
         "trust policy's principal": lambda s: s["node-role"].update(assumeRolePolicy=_anyone("sts:AssumeRole")),
         "fail-closed mode of the DNS Firewall": lambda s: s["dns-closed"].update(firewallFailOpen="ENABLED"),
