@@ -13,15 +13,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from curtilage.canonical import digest_of
 from curtilage.engine_build import ensure_engine
-from curtilage.errors import ConfigError, StepError
+from curtilage.errors import ConfigError, MachineError, StepError
 from curtilage.paths import CHECKOUT, cache_dir, state_dir
-from curtilage.region import Region
+from curtilage.plugins import MISSING, plugins
+from curtilage.region import Platform, Region
 
 PROJECT = "curtilage"
 PACK = Path("policies") / "pulumi-analyzer-policy-python"
@@ -30,6 +31,17 @@ NO_CHANGE_EXPECTED = "no changes were expected"
 
 _KEPT_FROM_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "CURTILAGE_STATE", "CURTILAGE_CACHE", "CURTILAGE_OUT")
 _OPERATORS_OWN = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_ACCESS_TOKEN")
+
+_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CA_BUNDLE", "CURTILAGE_AWS_RECORDED",
+)  # fmt: skip
+_OF_PLATFORM: dict[Platform, tuple[str, ...]] = {
+    Platform.HOSTS: (),
+    Platform.KUBERNETES: ("KUBECONFIG",),
+    Platform.AWS: _CREDENTIALS,
+}
+"""What else a platform's provider needs of the operator's; a region of another platform never sees it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +64,7 @@ class Plan:
         violations: what the policy pack refused; any mandatory one stops the plan.
         document: the engine's own preview document.
         saved: the engine's own record of what it may do, to which ``up`` is held.
+        providers: of each provider, whether its official plugin or a stand-in answered.
     """
 
     digest: str
@@ -59,6 +72,7 @@ class Plan:
     violations: tuple[Violation, ...]
     document: dict[str, Any]
     saved: Path | None = None
+    providers: dict[str, str] = field(default_factory=dict)
 
     @property
     def stopped(self) -> bool:
@@ -87,6 +101,7 @@ class Engine:
         self._bin = pulumi or ensure_engine()
         self._state = (state or state_dir()) / "pulumi"
         self._work = self._state / "work" / region.name
+        self._plugins = plugins(region.platform)
 
     # What other rooms call.
 
@@ -111,6 +126,7 @@ class Engine:
             violations=violations,
             document=document,
             saved=saved if saved.exists() else None,
+            providers={item.name: item.kind for item in self._plugins},
         )
 
     def up(self, plan: Plan | None = None) -> dict[str, int]:
@@ -179,7 +195,8 @@ class Engine:
 
     def environment(self) -> dict[str, str]:
         """The whole environment of the engine: nothing else of the caller's reaches it or the program."""
-        kept = {name: os.environ[name] for name in _KEPT_FROM_ENVIRONMENT if name in os.environ}
+        names = (*_KEPT_FROM_ENVIRONMENT, *_OF_PLATFORM[self.region.platform])
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         return kept | self.exports() | {"PYTHONDONTWRITEBYTECODE": "1"}
 
     def exports(self) -> dict[str, str]:
@@ -189,7 +206,9 @@ class Engine:
         for directory in (backend, home):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         rest = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
-        first = [str(Path(sys.executable).parent), str(self._bin)]
+        # A plugin on PATH goes before every installed one, so the choice is made here.
+        chosen = dict.fromkeys(str(item.directory) for item in self._plugins if item.directory is not None)
+        first = [str(Path(sys.executable).parent), str(self._bin), *chosen]
         exports = {
             "PATH": os.pathsep.join([*first, *(part for part in rest if part not in first)]),
             "PULUMI_HOME": str(home),
@@ -218,6 +237,9 @@ class Engine:
 
         The stack is made from the working copy's directory: there the engine may write its salt.
         """
+        missing = [item.name for item in self._plugins if item.kind == MISSING]
+        if missing:
+            raise MachineError(f"no plugin for {', '.join(missing)}\n  fix:  pulumi plugin install resource {missing[0]}")
         self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
         source = (self.checkout / "stacks" / f"Pulumi.{self.stack}.yaml").read_text(encoding="utf-8")
         copy = self._work / f"Pulumi.{self.stack}.yaml"

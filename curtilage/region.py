@@ -168,6 +168,12 @@ class Region(Part):
         """The segment a host stands in."""
         return self.segments[host.segment]
 
+    @property
+    def missing_images(self) -> tuple[str, ...]:
+        """Keys of images that are not imported, beside those of models: until they are, the region can be previewed and not brought up."""
+        lacking = self.kubernetes is not None and self.kubernetes.curtilage_image is None
+        return ("kubernetes.curtilage_image",) if lacking else ()
+
     def unimported_models(self) -> tuple[Model, ...]:
         """Models that cannot be brought up: no weights digest, and no lab pipeline to make one."""
         return () if self.lab else tuple(model for model in self.models if model.weights is None or model.image is None)

@@ -60,10 +60,10 @@ class KubernetesSettings(Part):
             can override.
         services: the service network, which is not pod traffic's destination outside.
         registry: the registry inside; images of any other are refused at admission.
-        gateway_image: image of the gateway; null until it is imported.
-        store_image: image of the evidence store; null until it is imported.
+        curtilage_image: image of Curtilage itself (gateway, evidence store, verifier of weights); null until it is imported.
         crm_networks: where the CRM side comes in from.
-        models_volume: the ReadOnlyMany claim that holds signed weights.
+        storage_class: class of the region's volumes; it must serve ReadOnlyMany for weights.
+        prometheus_operator: whether PodMonitor and PrometheusRule are served; without it the scrape is configured by hand.
     """
 
     context: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9:._/@-]*$")] | None = None
@@ -71,13 +71,13 @@ class KubernetesSettings(Part):
     cluster_network_policy: Annotated[bool, Field(strict=True)]
     services: Annotated[tuple[Network, ...], Field(min_length=1, max_length=2)]
     registry: DnsName
-    gateway_image: ImageByDigest | None
-    store_image: ImageByDigest | None
+    curtilage_image: ImageByDigest | None
     crm_networks: Annotated[tuple[Network, ...], Field(min_length=1, max_length=16)]
     groups: Groups
     gpu: Gpu | None = None
     storage_class: Name
     monitoring_namespace: Name = "monitoring"
+    prometheus_operator: Annotated[bool, Field(strict=True)] = False
     gateway_replicas: Annotated[int, Field(ge=2, le=8, strict=True)] = 2
 
 
