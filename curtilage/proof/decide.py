@@ -20,7 +20,7 @@ import z3
 
 from curtilage.proof.allowed import Allowed, opening_formula
 from curtilage.proof.fields import CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_UNTRACKED, ETHERTYPE, L4, UNTRACKED_ICMPV6, WIDTHS
-from curtilage.proof.formula import Algebra, B, Concrete, Formula, Kleene, Symbolic
+from curtilage.proof.formula import EXPIRED, Algebra, B, Concrete, Formula, Kleene, Symbolic
 from curtilage.proof.kernel import KernelLacksError, load
 from curtilage.proof.packet import PATHS, Packet
 from curtilage.proof.report import OUT_OF_SCOPE, Finding, ProofResult
@@ -90,9 +90,13 @@ class Model:
                 inner = accept
             if hook == without:
                 continue
+            if hook == "forward":
+                accept = algebra.both(accept, algebra.inverse(algebra.value(EXPIRED)))
+            algebra.forwarded = start == "forward" and hook in ("forward", "postrouting", "egress")
             found = walker.hook(hook, accept)
             accept, reject = found.accept, algebra.any(reject, found.reject)
             taints += found.taints
+        algebra.forwarded = False
         return Way(accept, reject, tuple(taints), inner)
 
     def evaluate(self, packet: Packet) -> tuple[str, list[Step], list[str]]:

@@ -73,6 +73,37 @@ def one_of(name: str, values: tuple[int, ...]) -> Formula:
     return Either(tuple(equals(name, value) for value in values))
 
 
+HOP_FIELDS = frozenset({"ip.ttl", "ip6.hoplimit", "ip.checksum"})
+"""A router takes one off before its forward hook (net/ipv4/ip_forward.c, net/ipv6/ip6_output.c); later hooks read the new value."""
+EXPIRED: Formula = Either(
+    (
+        All((equals("protocol", 0x0800), Test("ip.ttl", 0, 1))),
+        All((equals("protocol", 0x86DD), Test("ip6.hoplimit", 0, 1))),
+    )
+)
+"""What a router does not forward: it answers that the packet's time is exceeded."""
+
+
+def routed(test: Test) -> Formula:
+    """A test of a hop count behind the router, as one of the count the packet came with."""
+    if test.field == "ip.checksum":
+        return Unknown("a checksum that the router writes anew")
+    if test.mask is None:
+        low, high = (test.low if test.low <= 0 else test.low + 1), min(test.high + 1, 255)
+        return _Came(test.field, low, high) if low <= high else FALSE
+    mask = test.mask
+    return Either(tuple(_Came(test.field, value, value) for value in range(1, 256) if test.low <= (value - 1) & mask <= test.high))
+
+
+@dataclass(frozen=True)
+class _Came(Formula):
+    """A range of the hop count that the packet came with."""
+
+    field: str
+    low: int
+    high: int
+
+
 @dataclass(frozen=True)
 class Kleene(Generic[B]):
     """A three-valued truth: ``must`` implies ``may``."""
@@ -86,6 +117,8 @@ class Algebra(Generic[B]):
 
     true: Kleene[B]
     false: Kleene[B]
+    forwarded: bool = False
+    """Whether the packet has been routed: what follows reads the hop count that the router wrote."""
 
     def conj(self, left: B, right: B) -> B:
         """And."""
@@ -143,7 +176,7 @@ class Algebra(Generic[B]):
         """The three-valued truth of a formula."""
         match formula:
             case Test():
-                return self.test(formula)
+                return self.value(routed(formula)) if self.forwarded and formula.field in HOP_FIELDS else self.test(formula)
             case All(parts):
                 result = self.true
                 for part in parts:
@@ -155,6 +188,8 @@ class Algebra(Generic[B]):
                 return self.some(parts)
             case Not(part):
                 return self.inverse(self.value(part))
+            case _Came(name, low, high):
+                return self.test(Test(name, low, high))
             case Unknown():
                 return self.unknown(formula)
         raise TypeError(f"not a formula: {formula!r}")

@@ -224,3 +224,27 @@ def test_the_comparison_decided_hundreds_of_packets() -> None:
         pytest.skip("NOT-RUN: the comparison did not run in this session")
     assert counted["decided"] >= 500, counted
     assert counted["decided"] >= 0.9 * counted["all"], f"the model leaves too much undecided: {counted}"
+
+
+@pytest.mark.parametrize("hook", ["prerouting", "forward", "postrouting", "egress"])
+@pytest.mark.parametrize("match", ["64", "63", "!= 64", "< 64", "<= 64", "> 63", "{ 1, 63 }"])
+def test_a_router_takes_one_off_the_hop_count_before_its_forward_hook(wire: Wire, hook: str, match: str) -> None:
+    table = "netdev t" if hook == "egress" else "inet t"
+    where = f'egress device "{UPLINK}"' if hook == "egress" else hook
+    rules = "\n".join(f"\t\t{field} {match} drop" for field in ("ip ttl", "ip6 hoplimit"))
+    ruleset = f"table {table} {{\n\tchain c {{\n\t\ttype filter hook {where} priority 0; policy accept;\n{rules}\n\t}}\n}}\n"
+    given = [{"hook": "forward", "source": NEAR[4], "destination": V4[0]}, {"hook": "forward", "source": NEAR[6], "destination": V6[0]}]
+    some = [Packet.model_validate(item | {"protocol": "udp", "dport": 443, "iif": INSIDE, "oif": UPLINK}) for item in given]
+    assert compare(wire, ruleset, some) == len(some)
+
+
+def test_a_packet_whose_time_is_up_is_not_forwarded(wire: Wire) -> None:
+    ruleset = "table inet t {\n\tchain c {\n\t\ttype filter hook forward priority 0; policy accept;\n\t}\n}\n"
+    some = [
+        Packet.model_validate(
+            {"hook": "forward", "source": NEAR[4], "destination": V4[0], "protocol": "udp", "dport": 443, "iif": INSIDE, "oif": UPLINK,
+             "fields": {"ip.ttl": hops}}
+        )
+        for hops in (1, 2)
+    ]  # fmt: skip
+    assert compare(wire, ruleset, some) == 2
