@@ -143,7 +143,13 @@ class Question:
         solver = z3.Solver()
         solver.set("timeout", TIMEOUT_MS)
         solver.add(*terms)
-        for wish in self.candidates():
+        wishes = self.candidates()
+        # Most policies allow none of them, which one question tells.
+        solver.push()
+        solver.add(z3.Or(*wishes))
+        some = solver.check()
+        solver.pop()
+        for wish in wishes if some != z3.unsat else ():
             solver.push()
             solver.add(wish)
             if solver.check() == z3.sat:
