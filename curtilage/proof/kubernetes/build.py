@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from curtilage.proof.kubernetes.cluster import ClusterPolicy, read_cluster_policy
 from curtilage.proof.kubernetes.decision import Cluster
 from curtilage.proof.kubernetes.kinds import FOREIGN_POLICIES, INERT, POD_KINDS, POLICY_KINDS, RELAYS, TRAFFIC_KINDS, VERSIONS
-from curtilage.proof.kubernetes.objects import Manifest, Manifests, string_map, template_of
+from curtilage.proof.kubernetes.objects import NOWHERE, Manifest, Manifests, string_map, template_of
 from curtilage.proof.kubernetes.policy import NetworkPolicy, read_policy
 from curtilage.proof.kubernetes.select import World
 
@@ -33,6 +33,8 @@ def build(manifests: Manifests, legal: Iterable[str] = ()) -> Cluster:
     policies, cluster_policies = list[NetworkPolicy](), list[ClusterPolicy]()
     for item in found:
         key = (item.group, item.kind)
+        if item.namespace == NOWHERE and key not in INERT:
+            gap(item, "its namespace is not known")
         if key in VERSIONS and item.version not in VERSIONS[key]:
             gap(item, f"version {item.version} is not modelled; {', '.join(sorted(VERSIONS[key]))} are")
         if key in POLICY_KINDS:
@@ -40,8 +42,6 @@ def build(manifests: Manifests, legal: Iterable[str] = ()) -> Cluster:
                 policies.append(read_policy(item, gap))
             else:
                 cluster_policies.append(read_cluster_policy(item, gap))
-            if item.namespace == "(not known)":
-                gap(item, "its namespace is not known")
     cluster.policies, cluster.cluster_policies = tuple(policies), tuple(cluster_policies)
     elders = [item for item in cluster_policies if item.manifest.kind != "ClusterNetworkPolicy"]
     if elders and len(elders) != len(cluster_policies):
@@ -54,7 +54,7 @@ def build(manifests: Manifests, legal: Iterable[str] = ()) -> Cluster:
 def legal_namespaces(manifests: Manifests) -> tuple[str, ...]:
     """Every namespace that an object of the manifests stands in or is, but the system's own: what is not named otherwise is legal."""
     names = {item.name if item.kind == "Namespace" and not item.group else item.namespace for item in manifests.objects}
-    return tuple(sorted(name for name in names if name and name not in SYSTEM_NAMESPACES))
+    return tuple(sorted(name for name in names if name and name not in (*SYSTEM_NAMESPACES, NOWHERE)))
 
 
 def unmodelled(cluster: Cluster, legal: frozenset[str]) -> None:
@@ -62,7 +62,7 @@ def unmodelled(cluster: Cluster, legal: frozenset[str]) -> None:
     known = {*POD_KINDS, *POLICY_KINDS, *TRAFFIC_KINDS, *INERT}
     for item in cluster.objects:
         key = (item.group, item.kind)
-        if key in known or (item.namespace and item.namespace not in legal and item.namespace != "(not known)"):
+        if key in known or (item.namespace and item.namespace not in legal and item.namespace != NOWHERE):
             continue
         if key in RELAYS:
             cluster.gap("EG-29", item, RELAYS[key], item.where)
@@ -107,7 +107,7 @@ def _namespaces(cluster: Cluster, legal: Iterable[str]) -> None:
             if labels is None:
                 cluster.gap(UNKNOWN_ID, item, "its labels are not known, or no texts", item.where)
             world.add(item.name, labels, listed=True)
-    named = {item.namespace for item in cluster.objects if item.namespace} | set(legal)
+    named = {item.namespace for item in cluster.objects if item.namespace not in ("", NOWHERE)} | set(legal)
     for name in sorted(named):
         if world.named(name) is None:
             # Listed by use alone: the object, and so its labels, are somewhere else.

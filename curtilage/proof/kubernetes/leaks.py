@@ -65,9 +65,8 @@ class Question:
         elsewhere = Not(Either(tuple(in_network(side, item) for item in kept)))
         legal = one_of(f"{side}.{NAMESPACE}", tuple(self.code(name) for name in sorted(self.legal)))
         address = All((equals(f"{side}.{KIND}", ADDRESS), elsewhere))
-        inside = (*self.networks, *STAYS)
-        pod = All((equals(f"{side}.{KIND}", POD), Not(legal), Not(Either(tuple(in_network(side, item) for item in inside)))))
-        return Either((address, pod))
+        # A pod of another namespace has some address or other: a rule by selector finds one outside, a rule by network only its own.
+        return Either((address, All((equals(f"{side}.{KIND}", POD), Not(legal), elsewhere))))
 
     def resolver(self) -> Formula:
         """A query to the cluster's resolver; judged by what the resolver does with it."""
@@ -79,6 +78,7 @@ class Question:
                 equals(f"{DST}.{NAMESPACE}", self.code(RESOLVERS)),
                 one_of("protocol", (PROTOCOLS["TCP"], PROTOCOLS["UDP"])),
                 equals("port", 53),
+                Not(Either(tuple(in_network(DST, item) for item in self.networks))),
             )
         )
 
@@ -207,24 +207,24 @@ class Leaks:
         if why.rule is None:
             path.append(f"no NetworkPolicy with policyTypes Egress in namespace {self.namespace} selects it, so everything may leave it")
             change = f"add a NetworkPolicy to namespace {self.namespace}: podSelector {{}}, policyTypes [Ingress, Egress], no rules"
-            reason, id = f"a pod of namespace {self.namespace} that no egress policy selects", "K8S-UNSEALED"
+            cause, id = f"no egress policy of namespace {self.namespace} selects it, so {source} sends a packet", "K8S-UNSEALED"
         else:
             path.append(f"{why.rule} ({why.rule.policy.where}): {why.rule.says}")
             change = why.rule.policy.where
-            reason, id = f"{why.rule} lets a packet of {source}", self._id(values, why.rule)
-        if why.layered:
-            stop = why.layered[0]
-            path.append(f"{stop} ({stop.policy.where}) {stop.says}: it alone still stops the packet")
-            reason += " leave, and a ClusterNetworkPolicy alone still stops it"
-        elif verdict is Verdict.FAIL:
-            reason += f"{' sends it' if why.rule is None else ' leave'} to a destination outside the segment and its allowances"
-        elif doubtful:
+            cause, id = f"{why.rule} lets {source} send a packet", self._id(values, why.rule)
+        if doubtful:
             algebra = Concrete(values)
             algebra.value(Either((self.decision.network_policy, self.decision.allowed)))
             reason = f"not decided for {source}: {'; '.join(sorted(algebra.reasons)) or 'a part the model cannot follow'}"
+        elif verdict is Verdict.NOT_PROVEN:
+            reason = f"{cause} to an address that may be inside or outside: no --segment or --region says which"
+        elif why.layered:
+            stop = why.layered[0]
+            path.append(f"{stop} ({stop.policy.where}) {stop.says}: it alone still stops the packet")
+            reason = f"{cause} outside the segment and its allowances, and a ClusterNetworkPolicy alone still stops it"
         else:
-            reason += " reach a private address, and no --segment or --region says whether it is inside"
-        if not any(why.layered):
+            reason = f"{cause} to a destination outside the segment and its allowances"
+        if not why.layered:
             path.append("no ClusterNetworkPolicy denies it" if self.cluster.cluster_policies else "no ClusterNetworkPolicy is there")
         path += [shown["destination"], f"change: {change}"]
         if who:

@@ -10,7 +10,7 @@ from curtilage.errors import ConfigError
 from curtilage.proof.aws.plan import UNKNOWN
 from curtilage.proof.kubernetes.kinds import CLUSTER_KINDS, POD_KINDS
 
-DEFAULT_NAMESPACE = "default"
+DEFAULT_NAMESPACE, NOWHERE = "default", "(not known)"
 NAME_LABEL = "kubernetes.io/metadata.name"
 """Written by the API server on every namespace; nobody can change it."""
 
@@ -77,7 +77,7 @@ def make_object(document: Mapping[str, Any], where: str) -> Manifest:
     if kind == "Secret":
         document = {key: value for key, value in document.items() if key not in ("data", "stringData")}
     if not isinstance(space, str):
-        space = DEFAULT_NAMESPACE if space is None else "(not known)"
+        space = DEFAULT_NAMESPACE if space is None else NOWHERE
     return Manifest(
         group=group,
         kind=kind,

@@ -51,8 +51,9 @@ def from_plan(plan: Plan) -> Manifests:
         if not item.type.startswith(PREFIX):
             continue
         if not item.custom:
-            if item.type.startswith(OPAQUE) and not item.type.endswith(":Chart"):
-                gaps.append((str(item), f"{item.type} makes objects that the plan does not show"))
+            continue
+        if item.type.startswith(OPAQUE):
+            gaps.append((str(item), f"{item.type} makes objects that the plan does not show"))
             continue
         try:
             found.append(make_object(_document(plan, item), item.urn))
@@ -70,7 +71,7 @@ def _document(plan: Plan, item: Resource) -> dict[str, Any]:
     if not isinstance(document["apiVersion"], str) or not isinstance(document["kind"], str):
         document |= {"apiVersion": version, "kind": kind}
     meta = document.get("metadata")
-    meta = dict(meta) if isinstance(meta, dict) else {"name": UNKNOWN}
+    meta = dict(meta) if isinstance(meta, dict) else {"name": UNKNOWN, "namespace": UNKNOWN}
     meta.setdefault(
         "name", item.outputs.get("metadata", {}).get("name", UNKNOWN) if isinstance(item.outputs.get("metadata"), dict) else UNKNOWN
     )

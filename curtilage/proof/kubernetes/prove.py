@@ -14,7 +14,7 @@ from curtilage.proof.kubernetes.kinds import INERT
 from curtilage.proof.kubernetes.leaks import Leaks, Question
 from curtilage.proof.kubernetes.objects import Manifests
 from curtilage.proof.kubernetes.pods import decide_pods, has_no_pods
-from curtilage.proof.kubernetes.rules import Network
+from curtilage.proof.kubernetes.rules import Network, Rule
 from curtilage.proof.kubernetes.traffic import decide_resolver, decide_services
 from curtilage.proof.report import Finding
 from curtilage.region import Platform, Region
@@ -143,6 +143,10 @@ def prove_manifests(manifests: Manifests, scope: Scope | None = None, *, subject
     )
 
 
+def _lets_out(rule: Rule) -> bool:
+    return rule.direction == "egress" and rule.action in ("", "Accept")
+
+
 def _segment(cluster: Cluster, about: str, legal: tuple[str, ...]) -> str:
     space = about.rpartition(" ")[2].partition("/")[0]
     return space if space in legal else "cluster"
@@ -177,6 +181,8 @@ def _assumptions(cluster: Cluster, scope: Scope, legal: tuple[str, ...], rests: 
     if cluster.world.relied:
         labels = "; ".join(sorted(cluster.world.relied))
         found.append(f"no namespace outside the manifests carries labels of the segment ({labels}): admission or RBAC keeps them")
+    if scope.networks and any(peer.networks for rule in cluster.rules if _lets_out(rule) for peer in rule.peers or ()):
+        found.append(f"addresses of {', '.join(map(str, scope.networks))} are the segment's alone: no pod of another namespace has one")
     if any(item.namespace == "default" and "namespace" not in item.body["metadata"] for item in cluster.objects):
         found.append("objects that state no namespace are applied to 'default'")
     if not scope.namespaces:

@@ -118,7 +118,7 @@ def _bytes(file: Path) -> bytes:
 def _documents(data: bytes, file: str) -> Iterator[Manifest]:
     try:
         # YAML is read as bytes, so that its own encoding rules (UTF-8, UTF-16 with a mark) hold; a mark before JSON is not JSON.
-        loaded = [_json(data)] if data.lstrip()[:1] in (b"{", b"[") else _yaml(data)
+        loaded = _loaded(data, file)
         for number, document in enumerate(loaded, start=1):
             yield from _objects(document, file, number if len(loaded) > 1 else 0)
     except (UnicodeDecodeError, yaml.reader.ReaderError):
@@ -134,6 +134,18 @@ def _documents(data: bytes, file: str) -> Iterator[Manifest]:
         ) from None
     except (RecursionError, ValueError):
         raise ConfigError("nested too deep, or a value no reader accepts", rule=_RULE, fix="unfold it", file=file) from None
+
+
+def _loaded(data: bytes, file: str) -> list[Any]:
+    if data.lstrip()[:1] not in (b"{", b"["):
+        return _yaml(data)
+    try:
+        return [_json(data)]
+    except _NotJsonError:
+        # YAML's flow style begins alike; what calls itself JSON is told what is wrong with it as JSON.
+        if file.endswith(".json") or len(data) > YAML_LIMIT_MIB << 20:
+            raise
+        return _yaml(data)
 
 
 class _NotJsonError(Exception):

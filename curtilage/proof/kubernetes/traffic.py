@@ -168,6 +168,8 @@ def decide_resolver(cluster: Cluster, question: Question, namespace: str, leaks:
     if asked is None:
         return
     values, rule = asked
+    if rule is None:
+        return  # nothing isolates the pod, which is a finding of its own
     shown = describe(values, cluster.world, leaks.templates, namespace)
     files = [
         (item, item.body["data"]["Corefile"])
@@ -188,11 +190,11 @@ def decide_resolver(cluster: Cluster, question: Question, namespace: str, leaks:
         verdict, what = Verdict.NOT_PROVEN, "several Corefiles are there, and which one it runs is not known"
     path = (
         shown["source"],
-        f"{rule} ({rule.policy.where}): {rule.says}" if rule else "no egress policy selects it",
+        f"{rule} ({rule.policy.where}): {rule.says}",
         f"resolver of {RESOLVERS}: {what}",
     )
     reason = f"pods may ask the cluster's resolver, and {what}"
-    yield Finding("EG-28", namespace, verdict, reason, shown, (*path, f"change: {rule.policy.where if rule else where}"))
+    yield Finding("EG-28", namespace, verdict, reason, shown, (*path, f"change: {rule.policy.where} or {where}"))
 
 
 def _corefile(text: Any, question: Question) -> tuple[Verdict, str]:
