@@ -133,7 +133,13 @@ class Region(Part):
             check_hosts(self.hosts, self.segments, lab=self.lab)
             check_operators(self.operators, self.segments)
         if self.platform is Platform.AWS and self.aws is not None:
-            check_aws(self.aws, site=self.site, segments={name: item.ipv4 for name, item in self.segments.items()})
+            check_aws(
+                self.aws,
+                site=self.site,
+                segments={name: item.ipv4 for name, item in self.segments.items()},
+                second_family=any(item.ipv6 is not None for item in self.segments.values()),
+                allowances=len(self.allowances),
+            )
         if self.kubernetes is not None:
             networks = {name: item.networks for name, item in self.segments.items()}
             check_kubernetes(self.kubernetes, networks=networks, own_cluster=self.platform is Platform.KUBERNETES, lab=self.lab)
@@ -171,8 +177,9 @@ class Region(Part):
     @property
     def missing_images(self) -> tuple[str, ...]:
         """Keys of images that are not imported, beside those of models: until they are, the region can be previewed and not brought up."""
-        lacking = self.kubernetes is not None and self.kubernetes.curtilage_image is None
-        return ("kubernetes.curtilage_image",) if lacking else ()
+        lacking = [] if self.kubernetes is None or self.kubernetes.curtilage_image else ["kubernetes.curtilage_image"]
+        lacking += [] if self.aws is None or self.aws.device_plugin_image else ["aws.device_plugin_image"]
+        return tuple(lacking)
 
     def unimported_models(self) -> tuple[Model, ...]:
         """Models that cannot be brought up: no weights digest, and no lab pipeline to make one."""

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from curtilage.allowance import refusal
-from curtilage.region_parts import Part, known_card
+from curtilage.region_parts import ImageByDigest, Part, known_card
 
 Account = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 RoleArn = Annotated[str, Field(pattern=r"^arn:aws(-eusc)?:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,200}$")]
@@ -86,11 +86,13 @@ class AwsSettings(Part):
     """The account and what is built in it.
 
     Attributes:
+        device_plugin_image: image of NVIDIA's device plugin in the own registry; null until it is imported.
         crm_principals: who may ask to connect to the PrivateLink service; the connection is still accepted by hand.
         administrators: roles of the own account that administer the cluster from inside.
     """
 
     account: Account
+    device_plugin_image: ImageByDigest | None = None
     organisation: Annotated[str, Field(pattern=r"^o-[a-z0-9]{10,32}$")]
     zones: tuple[str, str, str]
     gpu: AwsGpu
@@ -112,7 +114,7 @@ class AwsSettings(Part):
         return self.administrators[0].split(":")[1]
 
 
-def check_aws(settings: AwsSettings, *, site: str, segments: Mapping[str, IPv4Network]) -> None:
+def check_aws(settings: AwsSettings, *, site: str, segments: Mapping[str, IPv4Network], second_family: bool, allowances: int) -> None:
     """The rules that need the rest of the region.
 
     Raises:
@@ -140,6 +142,20 @@ def check_aws(settings: AwsSettings, *, site: str, segments: Mapping[str, IPv4Ne
             f"segments {', '.join(sorted(segments))}", rule="on aws a region has the one segment 'legal': its VPC", fix="remove the others",
             key="segments",
         )  # fmt: skip
+    if second_family:
+        raise refusal(
+            "segment 'legal' has IPv6",
+            rule="on aws a region is IPv4 alone: the VPC CNI enforces policies for one family, and a second would leave by it (EG-25)",
+            fix="write ipv6: none",
+            key="segments.legal.ipv6",
+        )
+    if allowances:
+        raise refusal(
+            f"{allowances} allowances on platform aws",
+            rule="the VPC has no gateway of any kind, so no destination outside can be allowed",
+            fix="bring the service inside, behind an endpoint of the organisation, and remove the allowance",
+            key="allowances",
+        )
     vpc = segments["legal"]
     if not 16 <= vpc.prefixlen <= 20:
         raise refusal(

@@ -62,7 +62,8 @@ class KubernetesSettings(Part):
         registry: the registry inside; images of any other are refused at admission.
         curtilage_image: image of Curtilage itself (gateway, evidence store, verifier of weights); null until it is imported.
         crm_networks: where the CRM side comes in from.
-        storage_class: class of the region's volumes; it must serve ReadOnlyMany for weights.
+        storage_class: class of the volumes of ledger and evidence, ReadWriteOnce.
+        models_storage_class: class of the volume of weights, which many nodes read (ReadOnlyMany).
         prometheus_operator: whether PodMonitor and PrometheusRule are served; without it the scrape is configured by hand.
     """
 
@@ -76,6 +77,7 @@ class KubernetesSettings(Part):
     groups: Groups
     gpu: Gpu | None = None
     storage_class: Name
+    models_storage_class: Name
     monitoring_namespace: Name = "monitoring"
     prometheus_operator: Annotated[bool, Field(strict=True)] = False
     gateway_replicas: Annotated[int, Field(ge=2, le=8, strict=True)] = 2

@@ -55,7 +55,7 @@ def store(region: Region) -> Iterator[Manifest]:
         "metadata": metadata(region, "models", MODELS),
         "spec": {
             "accessModes": ["ReadOnlyMany"],
-            "storageClassName": settings_of(region).storage_class,
+            "storageClassName": settings_of(region).models_storage_class,
             "resources": {"requests": {"storage": "500Gi"}},
         },
     }
