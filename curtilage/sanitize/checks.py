@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address
 
+from curtilage.sanitize import names
+
 Check = Callable[[str], int | None]
 
 # ISO 13616 registry, release 99: total lengths.
@@ -65,11 +67,14 @@ def luhn(number: str) -> bool:
 
 # ISO/IEC 7812 issuer ranges in use, by length.
 _CARD_PREFIXES = {
-    13: re.compile(r"4"),
+    12: re.compile(r"5[0-8]|6"),
+    13: re.compile(r"4|5[0-8]|6"),
     14: re.compile(r"3(?:0[0-5]|[689])"),
     15: re.compile(r"3[47]"),
-    16: re.compile(r"4|5[0-8]|6|2(?:2[2-9]|[3-6]|7[01]|720)|35"),
-    19: re.compile(r"4|5[0-8]|6"),
+    16: re.compile(r"4|5[0-8]|6|2(?:2[2-9]|[3-6]|7[01]|720)|35|30|36|38"),
+    17: re.compile(r"6"),
+    18: re.compile(r"6"),
+    19: re.compile(r"4|5[0-8]|6|35"),
 }
 
 
@@ -222,6 +227,24 @@ def phone(text: str) -> bool:
     return (8 if text.startswith(("+", "00")) else 9) <= len(number) <= 15 and len(set(number)) > 2
 
 
+_DATE_LIKE = re.compile(r"\(?0?\d{1,2}[./\- ]{1,3}[01]?\d[./\- ]{1,3}(?:19|20)\d\d")
+
+
+def phone_national(text: str) -> bool:
+    """A national number with its trunk zero; a date is written with the same separators."""
+    return phone(text) and not _DATE_LIKE.match(text)
+
+
+def phone_prefix(text: str) -> int | None:
+    """An international number with its extension."""
+    return len(text) if phone(re.split("[a-zA-Z]", text, maxsplit=1)[0]) else None
+
+
+def phone_labelled(text: str) -> bool:
+    """Behind a label, six digits are enough."""
+    return 6 <= len(digits_of(text)) <= 15
+
+
 def address(text: str) -> bool:
     """An IP address of a person or host; loopback and unspecified say nothing about anyone."""
     try:
@@ -229,3 +252,130 @@ def address(text: str) -> bool:
     except ValueError:
         return False
     return not (found.is_loopback or found.is_unspecified)
+
+
+def lei(text: str) -> bool:
+    """Legal entity identifier: ISO 17442, ISO 7064 mod 97-10; one of digits alone is a number."""
+    return any(char.isalpha() for char in text) and int("".join(str(int(char, 36)) for char in text)) % 97 == 1
+
+
+def vat_shape(text: str) -> bool:
+    """A VAT number by its state's shape (Directive 2006/112/EC annex); Romanian ones may be short enough to be anything."""
+    return not text.startswith("RO") or len(digits_of(text)) >= 6
+
+
+def siret(text: str) -> bool:
+    """Luhn, but not a time stamp such as 20240131093000."""
+    return luhn_whole(text) and not re.match(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])", text)
+
+
+def es_cif(text: str) -> bool:
+    """Spanish CIF (Orden EHA/451/2008): a control digit or letter."""
+    compact = "".join(char for char in text if char.isalnum())
+    even = sum(int(char) for char in compact[2:8:2])
+    odd = sum(sum(divmod(int(char) * 2, 10)) for char in compact[1:8:2])
+    control = (10 - (even + odd) % 10) % 10
+    return compact[8] in (str(control), "JABCDEFGHI"[control])
+
+
+_BIC_COUNTRIES = frozenset("AT BE BG CA CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LI LT LU LV MT NL NO PL PT RO SE SI SK US".split())
+
+
+def bic(text: str) -> bool:
+    """A BIC (ISO 9362) that stands without its label: a bank's country, and no everyday word in capitals."""
+    if text[4:6] not in _BIC_COUNTRIES:
+        return False
+    if any(char.isdigit() for char in text) or text.endswith("XXX"):
+        return True
+    return not names.is_common(text)
+
+
+def mrz(text: str) -> bool:
+    """The second line of a passport's machine-readable zone (ICAO 9303-4): the check digits of number and birth."""
+    return _mrz_digit(text[:9]) == text[9] and _mrz_digit(text[13:19]) == text[19]
+
+
+def _mrz_digit(field: str) -> str:
+    return str(sum((0 if char == "<" else int(char, 36)) * (7, 3, 1)[index % 3] for index, char in enumerate(field)) % 10)
+
+
+def de_document(text: str) -> bool:
+    """A German identity card's or passport's number with its check digit (ICAO weights 7 3 1)."""
+    return sum(char.isdigit() for char in text[:9]) >= 2 and _mrz_digit(text[:9]) == text[9]
+
+
+def has_digits(text: str) -> int | None:
+    """A number needs three digits; a word behind a label is a word."""
+    return len(text) if sum(char.isdigit() for char in text) >= 3 else None
+
+
+_PLAIN_DATE = re.compile(r"\d{1,2}[./\-]\d{1,2}[./\-](?:\d{4}|\d{2})|(?:19|20)\d{2}-[01]\d-[0-3]\d|(?:19|20)\d{2}")
+
+
+def file_number(text: str) -> int | None:
+    """A file's number behind a label: three digits, and neither a date nor a year by itself."""
+    return None if _PLAIN_DATE.fullmatch(text.strip()) else has_digits(text)
+
+
+_SALESFORCE = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def salesforce_id(text: str) -> bool:
+    """An 18-character record id: its last three characters say which letters of the first fifteen are upper case."""
+    if len(text) == 15:
+        return bool(re.match(r"(?:00[1356DGQTUX]|015|500|701|80[01]|a[0-9A-Z])", text)) and not text.isdigit() and not text.islower()
+    if len(text) != 18:
+        return False
+    for chunk in range(3):
+        value = sum(1 << bit for bit, char in enumerate(text[chunk * 5 : chunk * 5 + 5]) if char.isascii() and char.isupper())
+        if text[15 + chunk].upper() != _SALESFORCE[value]:
+            return False
+    return True
+
+
+def email(text: str) -> int | None:
+    """An address of RFC 5321's lengths."""
+    return len(text) if len(text) <= 320 and ".." not in text else None
+
+
+def trimmed(text: str) -> int | None:
+    """Without separators at its end."""
+    if _COURTS.search(text):
+        return None
+    return len(text.rstrip(" ,;\n-")) or None
+
+
+_COURTS = re.compile(
+    r"^(?:19|20)\d\d |\b(?:Supreme|High|District|Circuit|Appeals?|Federal|County|Crown|Family|Commercial|Regional|Higher) Court"
+)
+_STREET = re.compile(r"(\S+) \d{1,4}\b")
+_DOUBTFUL = ("ring", "damm", "ufer", "pfad", "markt", "graben", "steig", "weg", "platz")
+
+
+def street(text: str) -> int | None:
+    """A street and a house number, not a word of the language and a year."""
+    found = _STREET.search(text)
+    if found is None or re.search(r" (?:19|20)\d\d\b", found.group()):
+        return None
+    word = found.group(1)
+    if word.lower().endswith(_DOUBTFUL) and word.lower() not in ("marktplatz", "kirchplatz", "bahnhofplatz") and names.is_common(word):
+        return None
+    return trimmed(text)
+
+
+def uk_postcode(text: str) -> int | None:
+    """A postcode stands with its space, or is long enough to be nothing else."""
+    return len(text) if " " in text else None
+
+
+_WEAK_VALUES = re.compile(
+    r"(?i)(?:protected|required|policy|reset|manager|is|was|the|must|should|not|none|null|true|false|changed|expired|unknown)\W*"
+)
+
+
+def password(text: str) -> int | None:
+    """What stands behind a password's label and looks like one: letters and digits or signs, no everyday word."""
+    if _WEAK_VALUES.fullmatch(text) or text.startswith(("[", "{", "<", "$")):
+        return None
+    kinds = sum((any(map(str.isalpha, text)), any(map(str.isdigit, text)), any(not char.isalnum() for char in text[:-1])))
+    return len(text.rstrip(".,;)")) if kinds > 1 else None

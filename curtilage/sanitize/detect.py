@@ -1,12 +1,13 @@
-"""Finding personal data and secrets in one text: patterns over the folded text, overlaps resolved, spans in the original."""
+"""Finding personal data and secrets in one text: patterns and names over the folded text, overlaps resolved, spans in the original."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from curtilage.sanitize.patterns import Pattern
+from curtilage.sanitize.patterns import Pattern, PatternTable
+from curtilage.sanitize.people import PERSON, find_people
 from curtilage.sanitize.unicode import fold_with_offsets, original_span
 
 
@@ -18,40 +19,89 @@ class Span(NamedTuple):
     end: int
 
 
-# Every pattern needs a digit, an at sign (or its spelled-out form), or the armour of a key: a text without is done.
-_WORTH_A_LOOK = re.compile(r"[0-9@]|[\[({]\s?at\s?[\])}]|-----BEGIN|\bsk-|\bgh[pousr]_|\bxox[abprs]-|\beyJ", re.IGNORECASE)
 _NOT_AN_ADDRESS = re.compile(
-    r"(?:section|sect?\.|clause|article|art\.|§+|para(?:graph)?\.?|ziff(?:er)?\.?|abschnitt|version|release|v\.?|no\.|nr\.)\s*$",
+    r"(?:section|sections|sect?\.|clauses?|article|art\.|§+|para(?:graph)?\.?|ziff(?:er)?\.?|abschnitt|version|release|v\.?|no\.|nr\.|ch\.|chapter|rule|sez\.|sección)\s*$",
     re.IGNORECASE,
 )
+_NUMERIC = frozenset(
+    "PHONE FR_SIREN NL_BSN DE_TAX_ID FR_TAX_ID CREDIT_CARD PL_PESEL RO_CNP POSTCODE UK_NHS US_SSN BANK_ACCOUNT BE_NRN AT_SVNR".split()
+)
+_AMOUNT_AFTER = re.compile(
+    r"(?:[.,]\d{2})?\s?(?:€|£|\$|¥|%|(?:EUR|USD|CHF|GBP|JPY|SEK|NOK|DKK|PLN|euros?|dollars?|Franken|francs|pounds|Mio|Mrd|millions?|billions?|milioni|millones|units?|shares|Aktien|actions|azioni|acciones"
+    r"|Stück|pieces|pages|Seiten|words|tokens|km|kg|m²|m2|kWh|MWh|bytes|rows|records)\b)",
+    re.IGNORECASE,
+)
+_AMOUNT_BEFORE = re.compile(r"(?:€|£|\$|¥|\b(?:EUR|USD|CHF|GBP|JPY|SEK|NOK|DKK|PLN))\s?$", re.IGNORECASE)
+_GROUPS_BEFORE = re.compile(r"\d[ .,]$")
 
 
-def find(text: str, patterns: Sequence[Pattern]) -> list[Span]:
-    """Every find, left to right, without overlaps: the longest wins, then the earlier pattern."""
+def find(
+    text: str,
+    patterns: Sequence[Pattern],
+    *,
+    people: bool = False,
+    known: frozenset[str] | set[str] = frozenset(),
+    extra: Iterable[Span] = (),
+) -> list[Span]:
+    """Every find, left to right, without overlaps: the longest wins, then the earlier pattern; what sticks out of it is kept as well.
+
+    Args:
+        text: the original text.
+        patterns: what is found by shape.
+        people: also names of people.
+        known: words that were part of a name earlier in the call.
+        extra: finds made elsewhere, e.g. by the matter's dictionary.
+    """
     folded, offsets = fold_with_offsets(text)
-    if not _WORTH_A_LOOK.search(folded):
-        return []
     found: list[tuple[int, int, int, str]] = []
-    for rank, pattern in enumerate(patterns):
+    ranks = patterns.candidates(folded) if isinstance(patterns, PatternTable) else range(len(patterns))
+    for rank in ranks:
+        pattern = patterns[rank]
+        group = 1 if pattern.regex.groups else 0
         for match in pattern.regex.finditer(folded):
-            start, end = match.span(1) if match.re.groups else match.span()
+            start, end = match.span(group)
             if pattern.check is not None:
                 length = pattern.check(folded[start:end])
                 if length is None:
                     continue
                 end = start + length
-            if pattern.type == "IP_ADDRESS" and _NOT_AN_ADDRESS.search(folded[max(0, start - 16) : start]):
-                continue
-            if pattern.type == "PHONE" and folded[max(0, start - 2) : start - 1].isdigit() and folded[start - 1 : start] == " ":
-                continue  # the tail of a longer row of digit groups is no number of its own
-            if start < end:
+            if start < end and not _explained(folded, pattern.type, start, end):
                 found.append((start, end, rank, pattern.type))
-    return [Span(type_, *original_span(offsets, start, end)) for start, end, _, type_ in _without_overlaps(found)]
+    if people:
+        found += [(start, end, len(patterns), PERSON) for start, end in find_people(folded, known)]
+    spans = [Span(type_, *original_span(offsets, start, end)) for start, end, _, type_ in _without_overlaps(found)] if found else []
+    more = list(extra)
+    return _merge(more, spans) if more else spans
+
+
+def _explained(text: str, type_: str, start: int, end: int) -> bool:
+    """Whether the words around say that a number is something else."""
+    if type_ == "IP_ADDRESS":
+        return _NOT_AN_ADDRESS.search(text, max(0, start - 16), start) is not None
+    if type_ not in _NUMERIC:
+        return False
+    if _AMOUNT_AFTER.match(text, end) or _AMOUNT_BEFORE.search(text, max(0, start - 5), start):
+        return True
+    # The tail of a longer row of digit groups is no number of its own.
+    return type_ in ("PHONE", "FR_SIREN") and _GROUPS_BEFORE.search(text, max(0, start - 2), start) is not None
 
 
 def _without_overlaps(found: list[tuple[int, int, int, str]]) -> list[tuple[int, int, int, str]]:
     kept: list[tuple[int, int, int, str]] = []
-    for candidate in sorted(found, key=lambda item: (item[0] - item[1], item[2], item[0])):
-        if all(candidate[1] <= other[0] or candidate[0] >= other[1] for other in kept):
-            kept.append(candidate)
+    for start, end, rank, type_ in sorted(found, key=lambda item: (item[0] - item[1], item[2], item[0])):
+        low, high = start, end
+        for other in kept:
+            if other[0] <= low < other[1]:
+                low = other[1]
+            if other[0] < high <= other[1]:
+                high = other[0]
+        # Only what a longer find leaves uncovered; a scrap of it is not worth a token.
+        if high - low >= (end - start if (low, high) == (start, end) else 4) and low < high:
+            kept.append((low, high, rank, type_))
     return sorted(kept)
+
+
+def _merge(first: list[Span], spans: list[Span]) -> list[Span]:
+    """Finds of the dictionary go first; others keep what they do not share with them."""
+    items = [(span.start, span.end, 0, span.type) for span in first] + [(span.start, span.end, 1, span.type) for span in spans]
+    return [Span(type_, start, end) for start, end, _, type_ in _without_overlaps(items)]

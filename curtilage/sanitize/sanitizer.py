@@ -22,7 +22,7 @@ import re2
 
 from curtilage.sanitize.detect import Span, find
 from curtilage.sanitize.fields import FieldRules
-from curtilage.sanitize.patterns import SECRET, Pattern, default_patterns
+from curtilage.sanitize.patterns import SECRET, PatternTable, default_patterns
 from curtilage.sanitize.placeholders import Vault, placeholder_spans
 from curtilage.sanitize.prose import PRIVILEGED, drop_columns, privileged_spans
 from curtilage.sanitize.unicode import fold
@@ -75,12 +75,14 @@ class Sanitizer:
     Args:
         rules: the privileged fields.
         patterns: what is found by shape.
+        people: whether names of people are found.
     """
 
-    def __init__(self, rules: FieldRules | None = None, patterns: tuple[Pattern, ...] | None = None) -> None:
+    def __init__(self, rules: FieldRules | None = None, patterns: PatternTable | None = None, *, people: bool = True) -> None:
         self.rules = rules or FieldRules()
         self._patterns = default_patterns() if patterns is None else patterns
-        self._secrets = tuple(pattern for pattern in self._patterns if pattern.type == SECRET)
+        self._secrets = self._patterns.only(SECRET)
+        self._people = people
 
     # ---- trees
 
@@ -226,7 +228,7 @@ class Sanitizer:
 
     def spans(self, text: str, personal_data: bool = True) -> list[Span]:
         """Personal data and secrets in a text; placeholders already there are no finds."""
-        found = find(text, self._patterns if personal_data else self._secrets)
+        found = find(text, self._patterns, people=self._people) if personal_data else find(text, self._secrets)
         if not found:
             return found
         taken = placeholder_spans(text)

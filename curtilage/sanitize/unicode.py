@@ -27,6 +27,8 @@ def fold_char(char: str) -> str:
         return " "
     if char in _DASHES:
         return "-"
+    if category == "Mn" and "\u0300" <= char <= "\u036f":
+        return ""  # a combining mark: the letter below it is what a rule looks for
     decimal = unicodedata.decimal(char, None)
     if decimal is not None:
         return str(decimal)
@@ -68,9 +70,10 @@ def fold_with_offsets(text: str) -> tuple[str, list[int] | None]:
         same = same and piece == char
         pieces.append(piece)
         offsets.extend([index] * len(piece))
+    offsets.append(len(text))
     return ("".join(pieces), None) if same else ("".join(pieces), offsets)
 
 
 def original_span(offsets: list[int] | None, start: int, end: int) -> tuple[int, int]:
-    """A folded span's place in the original text; invisible characters inside it are inside it."""
-    return (start, end) if offsets is None else (offsets[start], offsets[end - 1] + 1)
+    """A folded span's place in the original text; invisible characters inside it and right behind it go with it."""
+    return (start, end) if offsets is None else (offsets[start], offsets[end])
