@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import orjson
 import typer
 from pydantic import ValidationError
 
+from curtilage.derive.kubernetes.manifests import manifests as manifests_of
 from curtilage.errors import ConfigError
 from curtilage.output import print_json, progress
 from curtilage.proof import aws, kubernetes
@@ -20,12 +22,13 @@ from curtilage.proof.decide import Model, prove
 from curtilage.proof.kernel import KernelLacksError
 from curtilage.proof.kubernetes.build import build, legal_namespaces
 from curtilage.proof.kubernetes.flows import Flow, Flows
-from curtilage.proof.kubernetes.plans import check_plan, is_kubernetes
+from curtilage.proof.kubernetes.objects import Manifests, make_object
 from curtilage.proof.kubernetes.table import table
 from curtilage.proof.packet import Packet
+from curtilage.proof.plans import prove_whole
 from curtilage.proof.regions import allowed_of, prove_host, prove_region
 from curtilage.proof.report import text
-from curtilage.region import Region, load_region
+from curtilage.region import Platform, Region, load_region
 from curtilage.verdict import Verdict, worst
 
 DEFAULT_REGION = "lab"
@@ -72,7 +75,7 @@ def prove_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Prove a ruleset, a plan or state, or Kubernetes manifests (--region then adds its allowances), or else every ruleset of a region.
+    """Prove a ruleset, a plan or state, or Kubernetes manifests (--region then adds its allowances), or else what a region derives.
 
     Ends with 0 PASS, 1 FAIL (with a packet that leaves and its path), 3 NOT_PROVEN (something the model does not decide).
     """
@@ -235,30 +238,17 @@ def _prove_manifests(paths: list[Path], region: Region | None, segments: list[st
 
 def _prove_plan(preview: Path | None, state: Path | None, region: Region | None, namespaces: list[str], *, as_json: bool) -> None:
     plan = aws.read_plan(preview, "preview") if preview else aws.read_plan(state or Path(), "state")
-    both: dict[str, aws.PlanProof | kubernetes.ManifestProof] = {}
-    if is_kubernetes(plan):
-        check_plan(plan, region)
-        scope = kubernetes.Scope.of(region, tuple(namespaces)) if region else kubernetes.Scope(namespaces=tuple(namespaces))
-        both["kubernetes"] = kubernetes.prove_manifests(
-            kubernetes.from_plan(plan), scope, subject=f"{plan.project}/{plan.stack} ({plan.kind})"
-        )
-    if not both or any(item.type.startswith("aws:") for item in plan.resources.values()):
-        both["aws"] = aws.prove_plan(plan, region=region)
-    verdict = worst(proof.verdict for proof in both.values())
+    proof = prove_whole(plan, region, tuple(namespaces))
     if as_json:
-        documents = {name: proof.document() for name, proof in both.items()}
-        first = next(iter(documents.values()))
-        findings = [{"platform": name, **item} for name, document in documents.items() for item in document["findings"]]
-        print_json(
-            first if len(both) == 1 else {"subject": first["subject"], "verdict": verdict, "findings": findings, "proofs": documents}
-        )
+        print_json(proof.document())
     else:
-        for proof in both.values():
-            typer.echo(kubernetes.text(proof) if isinstance(proof, kubernetes.ManifestProof) else aws.text(proof))
-    raise typer.Exit(verdict.exit_code)
+        typer.echo(proof.text())
+    raise typer.Exit(proof.verdict.exit_code)
 
 
 def _prove_region(region: Region, *, as_json: bool) -> None:
+    if region.kubernetes is not None:
+        _prove_cluster(region, as_json=as_json)
     proof = prove_region(region)
     if as_json:
         print_json(proof.document())
@@ -269,6 +259,23 @@ def _prove_region(region: Region, *, as_json: bool) -> None:
             typer.echo(f"allowance {name}: no host can use it; remove it")
         typer.echo(f"region {proof.region}: {proof.verdict} in {proof.seconds:.2f} s")
     raise typer.Exit(proof.verdict.exit_code)
+
+
+def _prove_cluster(region: Region, *, as_json: bool) -> NoReturn:
+    """The objects that a region derives; what else its plan holds is proved from the plan."""
+    found = [make_object(item, f"{part} of region {region.name}") for part, items in manifests_of(region).items() for item in items]
+    digest = "sha256:" + hashlib.sha256(orjson.dumps([item.body for item in found], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    proof = kubernetes.prove_manifests(Manifests(tuple(found), digest), kubernetes.Scope.of(region), subject=f"region {region.name}")
+    verdict = proof.verdict
+    if region.platform is Platform.AWS:
+        progress("the region's AWS resources are proved from its plan: `pulumi preview --json --show-sames`, then --plan FILE")
+        verdict = worst([verdict, Verdict.NOT_RUN])
+    if as_json:
+        print_json({**proof.document(), "region": region.name, "verdict": verdict})
+    else:
+        typer.echo(kubernetes.text(proof))
+        typer.echo(f"region {region.name}: {verdict} in {proof.seconds:.2f} s")
+    raise typer.Exit(verdict.exit_code)
 
 
 def _network(given: str) -> Network:

@@ -53,8 +53,15 @@ def build(manifests: Manifests, legal: Iterable[str] = ()) -> Cluster:
 
 def legal_namespaces(manifests: Manifests) -> tuple[str, ...]:
     """Every namespace that an object of the manifests stands in or is, but the system's own: what is not named otherwise is legal."""
-    names = {item.name if item.kind == "Namespace" and not item.group else item.namespace for item in manifests.objects}
+    names = {item.name if item.kind == "Namespace" and not item.group else item.namespace for item in manifests.objects if not _given(item)}
     return tuple(sorted(name for name in names if name and name not in (*SYSTEM_NAMESPACES, NOWHERE)))
+
+
+def _given(item: Manifest) -> bool:
+    """What every cluster has in namespace ``default``, which a listing of all namespaces brings along."""
+    return (item.namespace, item.name) in {("default", "kubernetes"), ("default", "kube-root-ca.crt"), ("default", "default")} or (
+        item.kind == "Namespace" and item.name == "default" and "resourceVersion" in item.body["metadata"]
+    )
 
 
 def unmodelled(cluster: Cluster, legal: frozenset[str]) -> None:

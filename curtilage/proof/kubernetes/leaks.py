@@ -158,6 +158,7 @@ class Leaks:
             if why.rule is None and doubtful:
                 return  # a doubt about who is isolated: the gaps name what causes it
             blocked.append(z3.Not(self.algebra.value(why.formula).may))
+        yield Finding("K8S-UNKNOWN", self.namespace, Verdict.NOT_PROVEN, f"more than {MOST_FINDINGS} ways out: mend these, then ask again")
 
     def _solver(self, *constraints: Any) -> Any:
         solver = z3.Solver()

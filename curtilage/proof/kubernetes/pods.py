@@ -9,7 +9,9 @@ from typing import Any
 
 from curtilage.proof.aws.plan import UNKNOWN
 from curtilage.proof.kubernetes.decision import Cluster
+from curtilage.proof.kubernetes.leaks import Question
 from curtilage.proof.kubernetes.objects import Template
+from curtilage.proof.kubernetes.rules import Network
 from curtilage.proof.report import Finding
 from curtilage.verdict import Verdict
 
@@ -61,16 +63,23 @@ def has_no_pods(cluster: Cluster, namespace: str) -> bool:
     return False
 
 
-def decide_pods(cluster: Cluster, legal: frozenset[str]) -> list[Finding]:
-    """Every listed workload of the segment."""
+def decide_pods(cluster: Cluster, question: Question) -> list[Finding]:
+    """Every listed workload of the segment, and the volumes that its claims may be bound to."""
     findings: list[Finding] = []
+    legal = question.legal
+    for volume in cluster.objects:
+        if volume.kind == "PersistentVolume" and not volume.group:
+            claim = volume.spec.get("claimRef")
+            bound = claim.get("namespace") if isinstance(claim, dict) else None
+            for _, _, what in _remote(volume.spec, f"volume {volume.name}", question.networks) if bound is None or bound in legal else ():
+                cluster.gap("EG-20", volume, what, volume.where)
     for item in cluster.templates:
         if item.namespace not in legal:
             continue
         if item.spec is None or item.labels is None:
             cluster.gap("K8S-UNKNOWN", item.owner, "its pods' labels or specification are not known", item.owner.where)
             continue
-        for id, verdict, what in _reasons(item):
+        for id, verdict, what in _reasons(item, question.networks):
             path: tuple[str, ...] = (f"{item.owner} ({item.owner.where})", f"change: {item.owner.where}")
             shown = None
             if verdict is Verdict.FAIL and id == "EG-20":
@@ -91,7 +100,7 @@ def decide_pods(cluster: Cluster, legal: frozenset[str]) -> list[Finding]:
 Reason = tuple[str, Verdict, str]
 
 
-def _reasons(item: Template) -> Iterator[Reason]:
+def _reasons(item: Template, networks: tuple[Network, ...]) -> Iterator[Reason]:
     spec = item.spec or {}
     open_, shut = Verdict.NOT_PROVEN, Verdict.FAIL
     yield from _flag(spec, "hostNetwork", "EG-20", shut, "its pods stand in their node's network, where no policy binds them")
@@ -116,7 +125,7 @@ def _reasons(item: Template) -> Iterator[Reason]:
     if volumes is not None and not isinstance(volumes, list):
         yield "K8S-UNKNOWN", open_, "its volumes are not known"
     for volume in volumes if isinstance(volumes, list) else []:
-        yield from _volume(volume)
+        yield from _volume(volume, networks)
 
 
 def _flag(holder: Mapping[str, Any], key: str, id: str, verdict: Verdict, what: str) -> Iterator[Reason]:
@@ -184,7 +193,7 @@ def _calls(where: str, probe: Any) -> Iterator[Reason]:
             yield "EG-20", Verdict.NOT_PROVEN, f"{where} names a host: the node calls it, past every policy"
 
 
-def _volume(volume: Any) -> Iterator[Reason]:
+def _volume(volume: Any, networks: tuple[Network, ...]) -> Iterator[Reason]:
     if not isinstance(volume, dict):
         yield "K8S-UNKNOWN", Verdict.NOT_PROVEN, "a volume is not known"
         return
@@ -193,15 +202,28 @@ def _volume(volume: Any) -> Iterator[Reason]:
         if key == "hostPath":
             yield "EG-20", Verdict.NOT_PROVEN, f"volume {name} is a path of the node: its sockets and files lead past every policy"
         elif key in REMOTE_VOLUMES:
-            found = volume[key].get(REMOTE_VOLUMES[key]) if isinstance(volume[key], dict) else None
-            public = _public(found)
-            yield (
-                "EG-20",
-                Verdict.FAIL if public else Verdict.NOT_PROVEN,
-                f"volume {name} ({key}) is mounted by the node, past every policy",
-            )
+            yield from _remote({key: volume[key]}, f"volume {name}", networks)
         elif key != "name" and key not in LOCAL_VOLUMES:
             yield "EG-20", Verdict.NOT_PROVEN, f"volume {name} ({key}) is carried by the node; where it leads is not known"
+
+
+def _remote(holder: Mapping[str, Any], what: str, networks: tuple[Network, ...]) -> Iterator[Reason]:
+    """Storage across the network is mounted by the node, whose packets no policy judges."""
+    for key in REMOTE_VOLUMES:
+        if key not in holder:
+            continue
+        found = holder[key].get(REMOTE_VOLUMES[key]) if isinstance(holder[key], dict) else None
+        servers = found if isinstance(found, list) else [found]
+        if not servers or not all(_inside(item, networks) for item in servers):
+            public = any(_public(item) for item in servers)
+            yield "EG-20", Verdict.FAIL if public else Verdict.NOT_PROVEN, f"{what} ({key}) is mounted by the node, past every policy"
+
+
+def _inside(value: Any, networks: tuple[Network, ...]) -> bool:
+    try:
+        return any(ip_address(str(value)) in network for network in networks)
+    except ValueError:
+        return False
 
 
 def _public(value: Any) -> bool:

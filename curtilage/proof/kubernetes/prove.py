@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from curtilage.allowance import Allowance
+from curtilage.derive.kubernetes.names import ADMISSION, SEALED, SEGMENT_LABEL
+from curtilage.derive.kubernetes.network import NAMESPACE_OF
 from curtilage.proof.kubernetes.build import build, legal_namespaces, unmodelled
 from curtilage.proof.kubernetes.decision import Cluster
 from curtilage.proof.kubernetes.kinds import INERT
 from curtilage.proof.kubernetes.leaks import Leaks, Question
-from curtilage.proof.kubernetes.objects import Manifests
+from curtilage.proof.kubernetes.objects import Manifest, Manifests
 from curtilage.proof.kubernetes.pods import decide_pods, has_no_pods
 from curtilage.proof.kubernetes.rules import Network, Rule
 from curtilage.proof.kubernetes.traffic import decide_resolver, decide_services
 from curtilage.proof.report import Finding
 from curtilage.region import Platform, Region
 from curtilage.verdict import Verdict, worst
-
-NAMESPACE_OF = {"gpu": "legal-models", "gateway": "legal-gateway", "evidence": "legal-evidence"}
-"""Where pods of an allowance's role stand (curtilage/derive/kubernetes/names.py)."""
 
 OUT_OF_SCOPE = (
     "what stands in the cluster and not in the manifests: objects made by hand, by operators, by other releases",
@@ -43,7 +42,7 @@ class Scope:
         namespaces: the legal segment's; empty: every namespace of the manifests but the system's.
         networks: addresses that count as inside; empty: none is known.
         callers: networks outside from which callers may come in.
-        allowances: the only destinations outside, each for the pods of its role; ``everywhere`` lets any pod use them.
+        allowances: the only destinations outside, each for the namespace of its role.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -55,11 +54,11 @@ class Scope:
 
     @classmethod
     def of(cls, region: Region, namespaces: tuple[str, ...] = ()) -> Scope:
-        """The scope of a region: its segments and its cluster's service network are inside."""
+        """The scope of a region: its segments and its cluster's service network are inside, its sealed namespaces legal."""
         settings = region.kubernetes
         inside = [network for item in region.segments.values() for network in item.networks]
         return cls(
-            namespaces=namespaces,
+            namespaces=namespaces or (*SEALED, ADMISSION),
             networks=(*inside, *(settings.services if settings else ())),
             callers=settings.crm_networks if settings else (),
             allowances=region.allowances,
@@ -103,7 +102,7 @@ def prove_manifests(manifests: Manifests, scope: Scope | None = None, *, subject
     """Decide whether any packet can leave the legal segment's pods for anywhere that is not allowed."""
     started = time.monotonic()
     scope = scope or Scope()
-    legal = scope.namespaces or legal_namespaces(manifests)
+    legal = _legal(manifests, scope)
     cluster = build(manifests, legal)
     unmodelled(cluster, frozenset(legal))
     findings: list[Finding] = []
@@ -113,13 +112,13 @@ def prove_manifests(manifests: Manifests, scope: Scope | None = None, *, subject
     for name in legal:
         if has_no_pods(cluster, name):
             continue
-        openings = tuple(item for item in scope.allowances if NAMESPACE_OF.get(item.from_role.value) == name)
+        openings = tuple(item for item in scope.allowances if NAMESPACE_OF.get(item.from_role) == name)
         leaks = Leaks(question, name, openings)
         findings += leaks.find()
         used |= {item.id: True for item in openings if leaks.usable(item)}
         rests |= leaks.rests
         findings += decide_resolver(cluster, question, name, leaks)
-    findings += decide_pods(cluster, frozenset(legal))
+    findings += decide_pods(cluster, question)
     findings += decide_services(cluster, question, scope.callers if scope.node_port else ())
     findings = sorted(findings, key=lambda item: (item.verdict != Verdict.FAIL, item.counterexample is None, item.segment, item.id))
     findings += [
@@ -145,6 +144,19 @@ def prove_manifests(manifests: Manifests, scope: Scope | None = None, *, subject
 
 def _lets_out(rule: Rule) -> bool:
     return rule.direction == "egress" and rule.action in ("", "Accept")
+
+
+def _legal(manifests: Manifests, scope: Scope) -> tuple[str, ...]:
+    """What is named, and with a region whatever carries the segment's label; a label that was taken off takes nothing out."""
+    if not scope.namespaces:
+        return legal_namespaces(manifests)
+    labelled = {item.name for item in manifests.objects if scope.region and item.kind == "Namespace" and _in_segment(item)}
+    return tuple(sorted({*scope.namespaces, *labelled}))
+
+
+def _in_segment(item: Manifest) -> bool:
+    labels = item.body["metadata"].get("labels")
+    return isinstance(labels, dict) and labels.get(SEGMENT_LABEL) not in (None, "")
 
 
 def _segment(cluster: Cluster, about: str, legal: tuple[str, ...]) -> str:

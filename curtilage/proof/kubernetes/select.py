@@ -179,6 +179,8 @@ class World:
         while self.named(other):
             other += "-1"
         self.add(other, {}, listed=False)
+        if any(self._open(selector) for selector in asked):
+            self.add("a-namespace-with-labels-not-known", None, listed=False)
         for selector in asked:
             if any(item.holds(selector) is not False for item in self.namespaces):
                 continue
@@ -191,6 +193,11 @@ class World:
             made = self.add(name, labels, listed=False)
             if made.holds(selector) is not True:
                 self.namespaces.pop()  # nothing meets it: it contradicts itself
+
+    def _open(self, selector: Selector) -> bool:
+        """Only namespaces whose labels are not in the manifests may meet it: so may one that nothing is known of."""
+        found = {item.holds(selector) for item in self.namespaces}
+        return None in found and True not in found
 
     def pods(self, side: str, selector: Selector) -> Formula:
         """The pod on a side has labels that a selector selects."""

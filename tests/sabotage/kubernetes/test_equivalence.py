@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import ip_network
 from itertools import product
 from typing import Any
@@ -17,6 +18,7 @@ from curtilage.verdict import Verdict
 from tests.sabotage.kubernetes.brute import Packet, Place, network_policies_allow, outcomes, verdict
 
 NAME = "kubernetes.io/metadata.name"
+EXAMPLES = int(os.environ.get("CURTILAGE_EXAMPLES", "60"))
 # Every value that a selector can name, one that none names, and none at all.
 LABELS: list[dict[str, str]] = [({"a": a} if a else {}) | ({"b": b} if b else {}) for a, b in product(("", "x", "y", "z"), ("", "x", "q"))]
 NAMED_VALUES = [("a", ["x"]), ("a", ["y"]), ("a", ["x", "y"]), ("b", ["x"])]
@@ -160,7 +162,7 @@ def pod(space: str, labels: dict[str, str], ip: str, *, ports: bool = True) -> P
     return Place(ip, space, labels, {**SPACES[space], NAME: space}, NAMED if ports else {})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(clusters())
 def test_the_proof_finds_a_leak_exactly_where_some_packet_leaks(documents: list[dict[str, Any]]) -> None:
     certain = possible = False
@@ -191,7 +193,7 @@ def test_the_proof_finds_a_leak_exactly_where_some_packet_leaks(documents: list[
         assert {item.id for item in proof.findings} <= {"EG-28"}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * EXAMPLES, deadline=None)
 @given(clusters(), st.data())
 def test_flow_by_flow_the_answers_are_the_specifications(documents: list[dict[str, Any]], data: st.DataObject) -> None:
     pods = {}
