@@ -36,7 +36,7 @@ DEFAULT_REGION = "lab"
 app = typer.Typer(
     help="Decide whether anything can leave: rulesets, plans, manifests, regions; packets and flows one by one.",
     epilog="Examples: curtilage prove --nft /etc/nftables.conf --segment 192.0.2.0/24 --segment 2001:db8:1::/64 --json;"
-    " curtilage prove --manifests rendered/ --namespace legal; kubectl get all,netpol -A -o json | curtilage prove --manifests -",
+    " curtilage prove --manifests rendered/ --namespace legal; kubectl get ns,all,cm,netpol -A -o json | curtilage prove --manifests -",
     rich_markup_mode=None,
 )
 

@@ -295,6 +295,29 @@ def allow_a_resolver_that_forwards(r: Region) -> None:
     )
 
 
+@breaks("EG-28")
+def allow_a_resolver_that_forwards_on_one_line(r: Region) -> None:
+    allow_the_clusters_resolver(r)
+    r.add("v1", "ConfigMap", "coredns", "kube-system", data={"Corefile": ". { forward . 203.0.113.53 }"})
+
+
+@breaks("EG-28")
+def allow_a_resolver_with_an_import(r: Region) -> None:
+    allow_the_clusters_resolver(r)
+    r.add("v1", "ConfigMap", "coredns", "kube-system", data={"Corefile": ".:53 {\n  errors\n  import custom/*.override\n}"})
+
+
+@breaks(NOT_KNOWN, OPEN)
+def allow_a_namespace_whose_labels_are_nowhere(r: Region) -> None:
+    r.remove("Namespace legal-models")
+    r.opens({"to": [{"namespaceSelector": {"matchLabels": {"role": "egress"}}}]})
+
+
+@breaks("EG-20")
+def a_claim_on_a_network_file_system(r: Region) -> None:
+    r.add("v1", "PersistentVolume", "out", spec={"nfs": {"server": "203.0.113.9", "path": "/"}})
+
+
 @breaks(OPEN)
 def allow_the_system_namespace_on_every_port(r: Region) -> None:
     r.opens({"to": [{"namespaceSelector": {"matchLabels": {NAME: "kube-system"}}}]})
@@ -601,7 +624,13 @@ def a_rule_that_no_pod_can_meet(r: Region) -> None:
 @harmless
 def a_resolver_that_asks_nobody(r: Region) -> None:
     allow_the_clusters_resolver(r)
-    r.add("v1", "ConfigMap", "coredns", "kube-system", data={"Corefile": ".:53 {\n  errors\n  kubernetes cluster.local\n  cache 30\n}"})
+    r.add(
+        "v1",
+        "ConfigMap",
+        "coredns",
+        "kube-system",
+        data={"Corefile": ".:53 {\n  errors\n  kubernetes cluster.local {\n    pods insecure\n  }\n  cache 30\n}"},
+    )
 
 
 @harmless
