@@ -168,7 +168,7 @@ def _rule(item: Manifest, direction: str, number: int, value: Any, peers: str, a
     if wrong:
         note(f"{where}.{wrong} is no field of a rule")
     action = value.get("action")
-    if action not in actions:
+    if not isinstance(action, str) or action not in actions:
         note(f"{where}.action is not known, or none of {', '.join(actions)}")
         # Of the three the one that proves least: nothing is denied by it, and it is in doubt as a whole.
         action = next(iter(actions))
@@ -265,7 +265,7 @@ def _elder_port(value: Any) -> Port | None:
     if not isinstance(found, dict):
         return None
     protocol = found.get("protocol", "TCP")
-    if protocol not in PROTOCOLS:
+    if not isinstance(protocol, str) or protocol not in PROTOCOLS:
         return None
     if key == "portNumber" and not unknown_keys(found, "protocol", "port"):
         number = port_number(found.get("port"))

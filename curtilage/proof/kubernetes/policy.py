@@ -83,10 +83,10 @@ def _directions(value: Any, present: dict[str, bool], note: Callable[[str], None
         # pkg/apis/networking/v1/defaults.go: Ingress always, Egress where there are egress rules.
         return frozenset({"ingress", *(["egress"] if present["egress"] else [])})
     names = {api: direction for direction, (api, _) in DIRECTIONS.items()}
-    for text in value:
-        if text not in names:
-            note("spec.policyTypes has a value other than Ingress and Egress")
-    return frozenset(names[text] for text in value if text in names)
+    known = [text for text in value if isinstance(text, str) and text in names]
+    if len(known) != len(value):
+        note("spec.policyTypes has a value other than Ingress and Egress")
+    return frozenset(names[text] for text in known)
 
 
 def _rule(item: Manifest, direction: str, number: int, value: Any, peers: str, note: Callable[[str], None]) -> Rule:
@@ -156,7 +156,7 @@ def _port(value: Any, where: str, note: Callable[[str], None]) -> Port:
         return doubtful(f"{where} is not known, or no port of a NetworkPolicy")
     protocol, port, end = value.get("protocol"), value.get("port"), value.get("endPort")
     protocol = "TCP" if protocol is None else protocol
-    if protocol not in PROTOCOLS:
+    if not isinstance(protocol, str) or protocol not in PROTOCOLS:
         return doubtful(f"{where}.protocol is not known, or none of TCP, UDP, SCTP")
     base = Port(protocol=str(protocol))
     if port is None:

@@ -22,34 +22,10 @@ from curtilage.verdict import Verdict
 
 FORWARDERS = frozenset({"forward", "proxy", "grpc", "alternate", "fanout"})
 PLAIN_PLUGINS = frozenset(
-    [
-        "any",
-        "autopath",
-        "bind",
-        "bufsize",
-        "cache",
-        "chaos",
-        "debug",
-        "errors",
-        "file",
-        "health",
-        "hosts",
-        "kubernetes",
-        "lameduck",
-        "loadbalance",
-        "local",
-        "log",
-        "loop",
-        "minimal",
-        "nsid",
-        "prometheus",
-        "ready",
-        "reload",
-        "root",
-        "timeouts",
-        "tls",
-        "whoami",
-    ]
+    {
+        *("any", "autopath", "bind", "bufsize", "cache", "chaos", "debug", "errors", "file", "health", "hosts", "kubernetes", "lameduck"),
+        *("loadbalance", "local", "log", "loop", "minimal", "nsid", "prometheus", "ready", "reload", "root", "timeouts", "tls", "whoami"),
+    }
 )
 """Plugins of CoreDNS that ask nobody and tell nobody; every other, a snippet or an import too, is not modelled."""
 _INSIDE_NAME = re.compile(r"\.svc(\.cluster\.local)?\.?$")
