@@ -7,7 +7,7 @@ A flow, one JSON object a line::
 ``source`` and ``destination`` are ``namespace/pod`` (a pod, a workload, or a pod that a workload makes), an address, or an object:
 ``{"namespace": "x", "pod": "a"}``, ``{"namespace": "x", "labels": {"app": "a"}}``, ``{"ip": "203.0.113.9"}``,
 ``{"namespace": "x", "service": "web"}`` (a destination). An address is one outside of pods unless a listed pod has it. Without a port
-the answer holds for every port; without a family, for both.
+the answer holds for every port; without a family, for both. ``"direction": "egress"`` (or ``"ingress"``) asks one side alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from curtilage.proof.formula import Concrete, Kleene
 from curtilage.proof.kubernetes.decision import DST, SRC, Cluster, Decision, decide
@@ -36,8 +36,8 @@ class End(BaseModel):
 
     namespace: str | None = None
     pod: Annotated[str | None, Field(validation_alias=AliasChoices("pod", "name", "workload"))] = None
-    labels: dict[str, str] | None = None
-    ip: IPv4Address | IPv6Address | None = None
+    labels: Annotated[dict[str, str] | None, Field(validation_alias=AliasChoices("labels", "podLabels", "pod_labels"))] = None
+    ip: Annotated[IPv4Address | IPv6Address | None, Field(validation_alias=AliasChoices("ip", "address"))] = None
     service: str | None = None
 
     @model_validator(mode="before")
@@ -73,6 +73,15 @@ class Flow(BaseModel):
     protocol: str | int = "TCP"
     port: Annotated[Port | str | None, Field(validation_alias=AliasChoices("port", "dport", "destination_port"))] = None
     family: Literal["ipv4", "ipv6"] | None = None
+    direction: Literal["egress", "ingress"] | None = None
+    """One direction alone, as policies are written; by default both, as connections come about."""
+    expected: Any = None
+    """What the file's author expects; not read."""
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
     @model_validator(mode="after")
     def _known_protocol(self) -> Flow:
@@ -163,7 +172,7 @@ class Flows:
         reasons: list[str] = []
         verdict: Kleene[bool] = Kleene(True, True)
         for direction, end, side in (("egress", source, SRC), ("ingress", destination, DST)):
-            if end.host or values.get(f"{side}.{KIND}") == ADDRESS:
+            if end.host or values.get(f"{side}.{KIND}") == ADDRESS or flow.direction not in (None, direction):
                 continue
             algebra = Concrete(values)
             decision = self.decision(values.get(f"{side}.{NAMESPACE}"), direction)
