@@ -66,7 +66,9 @@ class LegalRegion(pulumi.ComponentResource):
         self.document = pulumi.Output.from_input(region.canonical())
         self.inventory = pulumi.Output.from_input(inventory(region))
         # Rules about the whole stack see a component's outputs alone, so the hosts' names are one.
-        self.register_outputs({"hosts": props["hosts"], "document": self.document, "inventory": self.inventory})
+        self.register_outputs(
+            {"hosts": props["hosts"], "platform": props["platform"], "document": self.document, "inventory": self.inventory}
+        )
 
 
 def _declare_hosts(region: Region, name: str, child: pulumi.ResourceOptions) -> None:

@@ -1,6 +1,6 @@
 """A bucket as every bucket of a region is: locked, encrypted with its own key, versioned, closed to the public and to everyone else.
 
-Invariant: an object that is written cannot be removed before its time, by anyone; it can be read by the organisation, in the region, over TLS.
+Invariant: what is written cannot be removed before its time; it is read by the organisation, in the region, over TLS.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A private cluster: its API answers inside the VPC alone, secrets are encrypted with its key, and the CNI enforces from a pod's first packet.
+"""A private cluster: its API answers inside the VPC alone, and the CNI enforces policies from a pod's first packet.
 
 Invariant: no public endpoint, no machine outside the VPC, and nobody administers but the roles that the stack file names.
 """

@@ -127,16 +127,13 @@ class EgressFirewall(pulumi.ComponentResource):
             opts=self._child,
         )
 
-        def entry(number: int, cidr: str, protocol: str, low: int, high: int) -> dict[str, object]:
-            return {"rule_no": number, "action": "allow", "protocol": protocol, "cidr_block": cidr, "from_port": low, "to_port": high}
-
         # A list has no state and takes no prefix list: S3 answers from public addresses, which only the gateway endpoint's route reaches.
         ec2.NetworkAcl(
             f"{name}-list",
             vpc_id=network.vpc.id,
             subnet_ids=[subnet.id for subnet in network.subnets],
-            egress=[entry(100, own, "-1", 0, 0), entry(110, "0.0.0.0/0", "tcp", HTTPS, HTTPS)],
-            ingress=[entry(100, own, "-1", 0, 0), entry(110, "0.0.0.0/0", "tcp", 1024, 65535)],
+            egress=[out(100, own, "-1", 0, 0), out(110, "0.0.0.0/0", "tcp", HTTPS, HTTPS)],
+            ingress=[back(100, own, "-1", 0, 0), back(110, "0.0.0.0/0", "tcp", 1024, 65535)],
             tags=tags(region, "private"),
             opts=self._child,
         )
@@ -183,3 +180,13 @@ class EgressFirewall(pulumi.ComponentResource):
         )
         # Closed while the firewall cannot be reached: no answer rather than any answer.
         route53.ResolverFirewallConfig(f"{name}-names-closed", resource_id=network.vpc.id, firewall_fail_open="DISABLED", opts=self._child)
+
+
+def out(number: int, cidr: str, protocol: str, low: int, high: int) -> ec2.NetworkAclEgressArgs:
+    """An entry of an access list that lets out."""
+    return ec2.NetworkAclEgressArgs(rule_no=number, action="allow", protocol=protocol, cidr_block=cidr, from_port=low, to_port=high)
+
+
+def back(number: int, cidr: str, protocol: str, low: int, high: int) -> ec2.NetworkAclIngressArgs:
+    """An entry of an access list that lets in."""
+    return ec2.NetworkAclIngressArgs(rule_no=number, action="allow", protocol=protocol, cidr_block=cidr, from_port=low, to_port=high)

@@ -14,7 +14,7 @@ from components.aws.buckets import locked_bucket
 from components.aws.legal_segment import LegalSegment
 from components.aws.network import Network
 from curtilage.derive.aws.names import retention_days, tags
-from curtilage.derive.aws.policies import trust
+from curtilage.derive.aws.policies import backup_policy, trust
 from curtilage.region import Region
 
 
@@ -80,12 +80,8 @@ class EvidenceStore(pulumi.ComponentResource):
             tags=tags(region, "backup-role"),
             opts=child,
         )
-        iam.RolePolicyAttachment(
-            f"{name}-backup-role-policy",
-            role=role.name,
-            policy_arn="arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup",
-            opts=child,
-        )
+        # AWS's own policy for backups may copy into any vault; this one makes recovery points and nothing else.
+        iam.RolePolicy(f"{name}-backup-role-policy", name="backup", role=role.name, policy=backup_policy(region), opts=child)
         vault = backup.Vault(
             f"{name}-vault", name=region.name, kms_key_arn=key, force_destroy=False, tags=tags(region, "vault"),
             opts=pulumi.ResourceOptions(parent=self, protect=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.rules import allowances, firewall, images, nodes, residency, segments, types
+from policies.rules import allowances, aws, aws_data, firewall, images, kubernetes, nodes, residency, segments, types
 from policies.rules._rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -13,4 +13,7 @@ RULES: tuple[Rule, ...] = (
     *firewall.RULES,
     *types.RULES,
     *residency.RULES,
+    *kubernetes.RULES,
+    *aws.RULES,
+    *aws_data.RULES,
 )

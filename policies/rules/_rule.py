@@ -26,11 +26,17 @@ Check = Callable[[Mapping[str, Any]], Iterator[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """A resource as a stack rule sees it."""
+    """A resource as a stack rule sees it; what a rule does not look at may be unknown."""
 
     type: str
     name: str
-    props: Mapping[str, Any]
+    raw: Any
+
+    @property
+    def props(self) -> Mapping[str, Any]:
+        """Its properties; touching an unknown one raises."""
+        found: Mapping[str, Any] = known(self.raw)
+        return found
 
 
 StackCheck = Callable[[list[Resource]], Iterator[str]]
@@ -43,14 +49,17 @@ class Rule:
     Attributes:
         name: stable, as reviewers quote it.
         description: the rule in one sentence.
-        resource_type: the type it judges; None for every one, where ``check`` gets ``{"type": ...}`` merged in.
+        resource_type: the type it judges, or several; None for every one, where ``check`` gets ``{"type": ...}`` merged in.
+        fields: the inputs it judges, ``a.b`` for a part of one (of each, in a list), ``?a`` for whether it is there; None for all.
+            What else is unknown before an update is not its business; these are.
         check: judges one resource.
         stack_check: judges all of them; exactly one of the two is set.
     """
 
     name: str
     description: str
-    resource_type: str | None = None
+    resource_type: str | tuple[str, ...] | None = None
+    fields: tuple[str, ...] | None = None
     check: Check | None = None
     stack_check: StackCheck | None = None
 
@@ -62,10 +71,21 @@ class Rule:
 
     def validate(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
         """Judge one resource; whatever cannot be judged is a violation."""
-        if self.resource_type not in (None, args.resource_type) or self.check is None:
+        if self.check is None or not self._is_about(args.resource_type):
             return
         check = self.check
-        self._judge(args.name, lambda: check({**known(args.props), "type": args.resource_type}), report)
+        self._judge(args.name, lambda: check({**self._seen(args.props), "type": args.resource_type}), report)
+
+    def _is_about(self, resource_type: str) -> bool:
+        wanted = self.resource_type
+        return wanted is None or resource_type in ((wanted,) if isinstance(wanted, str) else wanted)
+
+    def _seen(self, props: Any) -> dict[str, Any]:
+        if self.fields is None:
+            found: dict[str, Any] = known(props)
+            return found
+        picked: dict[str, Any] = _picked(props, [field.split(".") for field in self.fields])
+        return picked
 
     def validate_stack(self, args: StackValidationArgs, report: ReportViolation) -> None:
         """Judge the whole stack."""
@@ -74,7 +94,7 @@ class Rule:
         check = self.stack_check
         self._judge(
             "the stack",
-            lambda: check([Resource(type=item.resource_type, name=item.name, props=known(item.props)) for item in args.resources]),
+            lambda: check([Resource(type=item.resource_type, name=item.name, raw=item.props) for item in args.resources]),
             report,
         )
 
@@ -86,6 +106,25 @@ class Rule:
             report(f"{name}: cannot be judged, because a value is not known before the update ({error}); state it in the stack file.", None)
         except Exception as error:  # noqa: BLE001 - a rule that breaks must stop the plan, not let it pass
             report(f"{name}: cannot be judged, because {type(error).__name__}: {error}.", None)
+
+
+def _picked(value: Any, paths: list[list[str]]) -> Any:
+    """The parts of a property tree that a rule judges; what else is in it stays untouched, known or not."""
+    if not hasattr(value, "keys"):
+        return [_picked(value[index], paths) for index in range(len(value))] if _is_list(value) else known(value)
+    there, found = set(value.keys()), {}
+    for name in dict.fromkeys(path[0] for path in paths):
+        rest = [path[1:] for path in paths if path[0] == name and len(path) > 1]
+        if name.startswith("?"):
+            # Whether it is there, and nothing of what it says.
+            found[name] = name[1:] in there
+        elif name in there:
+            found[name] = _picked(value[name], rest) if rest and value[name] is not None else known(value[name])
+    return found
+
+
+def _is_list(value: Any) -> bool:
+    return not isinstance(value, str) and hasattr(value, "__len__") and hasattr(value, "__getitem__")
 
 
 def known(value: Any) -> Any:

@@ -39,7 +39,8 @@ def _default_drop(props: Mapping[str, Any]) -> Iterator[str]:
 def _every_host_sealed(resources: list[Resource]) -> Iterator[str]:
     hosts = [name for item in resources if item.type == "curtilage:index:LegalRegion" for name in item.props["hosts"]]
     sealed = Counter(item.props["host"] for item in resources if item.type == FIREWALL)
-    if not hosts:
+    platforms = [item.props["platform"] for item in resources if item.type == "curtilage:index:LegalRegion"]
+    if not platforms or (not hosts and "hosts" in platforms):
         yield "The stack must hold a region with hosts."
     for name in hosts:
         if sealed[name] != 1:

@@ -24,7 +24,7 @@ RULES = (
     Rule(
         name="gpu-nodes",
         description="A region has two to four GPU nodes, each naming its card.",
-        resource_type="curtilage:hosts:GpuNodePool",
+        resource_type=("curtilage:hosts:GpuNodePool", "curtilage:aws:GpuNodePool"),
         check=_pool,
     ),
 )

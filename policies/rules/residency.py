@@ -14,7 +14,7 @@ def _inside(props: Mapping[str, Any]) -> Iterator[str]:
     law = load_jurisdiction(props["jurisdiction"])
     site, platform = props["site"], props["platform"]
     inside = site in law.cloud_region_names("aws") if platform == "aws" else law.contains_country(site)
-    if not inside and not (platform == "hosts" and site == LAB):
+    if not inside and not (platform in ("hosts", "kubernetes") and site == LAB):
         yield f"The site {site} must lie inside {law.code}."
     for field in ("owner", "costCentre"):
         if not str(props[field]).strip():

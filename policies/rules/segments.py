@@ -26,7 +26,7 @@ RULES = (
     Rule(
         name="segment-private",
         description="A legal segment has private networks only.",
-        resource_type="curtilage:hosts:LegalSegment",
+        resource_type=("curtilage:hosts:LegalSegment", "curtilage:aws:LegalSegment"),
         check=_private,
     ),
 )

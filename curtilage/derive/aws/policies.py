@@ -225,3 +225,35 @@ def files_policy(region: Region) -> str:
             "Condition": where,
         },
     )
+
+
+def backup_policy(region: Region) -> str:
+    """What the backup service may do with the region's disks and files: read their state and make recovery points in the own vault."""
+    where = {"StringEquals": {"aws:ResourceTag/curtilage:region": region.name}}
+    return document(
+        {
+            "Effect": "Allow",
+            "Action": ["ec2:DescribeVolumes", "ec2:DescribeSnapshots", "elasticfilesystem:DescribeFileSystems", "tag:GetResources"],
+            "Resource": "*",
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["ec2:CreateSnapshot", "ec2:CreateTags", "elasticfilesystem:Backup"],
+            "Resource": [
+                arn(region, "ec2", "volume/*"),
+                f"arn:{settings(region).partition}:ec2:{region.site}::snapshot/*",
+                arn(region, "elasticfilesystem", "file-system/*"),
+            ],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["ec2:DeleteSnapshot"],
+            "Resource": f"arn:{settings(region).partition}:ec2:{region.site}::snapshot/*",
+            "Condition": where,
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["backup:DescribeBackupVault"],
+            "Resource": arn(region, "backup", f"backup-vault:{region.name}"),
+        },
+    )
