@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from curtilage.proof.formula import TRUE, All, Either, Formula, Not, Unknown, equals, one_of
 from curtilage.proof.kubernetes.cluster import ADMIN, BASELINE, ClusterPolicy, Tier, tier
@@ -30,6 +31,14 @@ class Cluster:
     cluster_policies: tuple[ClusterPolicy, ...]
     gaps: list[tuple[str, str, str, str]] = field(default_factory=list)
     """What was left open: id, what it is about, the words, where it was read."""
+
+    @cached_property
+    def by_namespace(self) -> dict[str, list[NetworkPolicy]]:
+        """Network policies by the namespace they stand in."""
+        found: dict[str, list[NetworkPolicy]] = {}
+        for policy in self.policies:
+            found.setdefault(policy.manifest.namespace, []).append(policy)
+        return found
 
     @property
     def rules(self) -> Iterator[Rule]:
@@ -91,9 +100,10 @@ def decide(cluster: Cluster, namespace: int | None, direction: str, *, strict: b
     own, peer = (SRC, DST) if direction == "egress" else (DST, SRC)
     isolated: list[Formula] = []
     rules: list[tuple[Rule, Formula]] = []
-    for policy in cluster.policies:
+    here = None if namespace is None else world.namespaces[namespace].name
+    for policy in cluster.policies if here is None else cluster.by_namespace.get(here, ()):
         space = world.named(policy.manifest.namespace)
-        if space is None or (namespace is not None and space.code != namespace):
+        if space is None:
             continue
         selects = All((equals(f"{own}.{NAMESPACE}", space.code), policy.selects(world, own, direction)))
         isolated.append(selects)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
@@ -15,7 +16,7 @@ from curtilage.proof.kubernetes.build import SYSTEM_NAMESPACES
 from curtilage.proof.kubernetes.decision import DST, SRC, Cluster, Decision, decide
 from curtilage.proof.kubernetes.objects import Template
 from curtilage.proof.kubernetes.rules import PROTOCOLS, Network, Rule, in_network
-from curtilage.proof.kubernetes.select import ADDRESS, KIND, LABEL, NAMESPACE, OTHER, POD
+from curtilage.proof.kubernetes.select import ADDRESS, KIND, LABEL, NAMESPACE, OTHER, POD, among
 from curtilage.proof.kubernetes.words import Widths, describe, minimise, source_words
 from curtilage.proof.report import Finding
 from curtilage.verdict import Verdict
@@ -38,7 +39,7 @@ PRIVATE: tuple[Network, ...] = (
 """Where no network of the segment is named, these may be inside it."""
 METADATA: tuple[Network, ...] = (IPv4Network("169.254.169.254/32"), IPv6Network("fd00:ec2::254/128"))
 RESOLVERS = "kube-system"
-TIMEOUT_MS, MOST_FINDINGS = 20_000, 25
+TIMEOUT_MS, MOST_FINDINGS, MOST_SORTS, MOST_NAMES = 20_000, 25, 100, 12
 OTHER_PROTOCOLS = (
     "the CNI drops protocols other than TCP, UDP and SCTP (ICMP, raw IP) of isolated pods: the specification leaves them open,"
     " and no ClusterNetworkPolicy of these manifests denies them by network; Cilium drops them"
@@ -63,7 +64,7 @@ class Question:
         """An end that is neither inside nor the pod itself. ``certain``: not even if private networks were inside."""
         kept = (*self.networks, *STAYS, *(PRIVATE if certain and not self.networks else ()))
         elsewhere = Not(Either(tuple(in_network(side, item) for item in kept)))
-        legal = one_of(f"{side}.{NAMESPACE}", tuple(self.code(name) for name in sorted(self.legal)))
+        legal = among(f"{side}.{NAMESPACE}", (self.code(name) for name in self.legal))
         address = All((equals(f"{side}.{KIND}", ADDRESS), elsewhere))
         # A pod of another namespace has some address or other: a rule by selector finds one outside, a rule by network only its own.
         return Either((address, All((equals(f"{side}.{KIND}", POD), Not(legal), elsewhere))))
@@ -124,10 +125,21 @@ class Leaks:
         self.alone, self.together = value(self.decision.network_policy), value(self.decision.allowed)
         self.leaves: Kleene[Any] = self.algebra.any(self.alone, self.together)
 
-    @property
+    @cached_property
+    def alike(self) -> dict[tuple[int, ...], list[Template]]:
+        """The namespace's listed workloads, those together that no policy tells apart."""
+        found: dict[tuple[int, ...], list[Template]] = {}
+        world = self.cluster.world
+        for item in self.cluster.templates:
+            if item.namespace == self.namespace and item.labels is not None:
+                codes = (-1 if key in item.loose else world.known_code(key, item.labels.get(key)) for key in world.values)
+                found.setdefault(tuple(codes), []).append(item)
+        return found
+
+    @cached_property
     def templates(self) -> list[Template]:
-        """The namespace's listed workloads."""
-        return [item for item in self.cluster.templates if item.namespace == self.namespace]
+        """One workload of each sort."""
+        return [group[0] for group in self.alike.values()][:MOST_SORTS]
 
     def find(self) -> list[Finding]:
         """Every way out, worst first: by what lets the packet through."""
@@ -241,14 +253,13 @@ class Leaks:
     def _affected(self, why: _Why, leaves: Any, outside: Any) -> list[str]:
         """Listed workloads whose pods can do the same."""
         through = self.algebra.value(why.formula).may
-        found = []
-        for item in self.templates:
-            if item.labels is None:
-                continue
-            labels = labels_formula(self.cluster, SRC, item, self.algebra)
+        found: list[str] = []
+        for group in list(self.alike.values())[:MOST_SORTS]:
+            labels = labels_formula(self.cluster, SRC, group[0], self.algebra)
             if self._solver(outside, leaves, through, labels).check() == z3.sat:
-                found.append(str(item.owner))
-        return found
+                found += [str(item.owner) for item in group]
+        more = len(found) - MOST_NAMES
+        return [*found[:MOST_NAMES], f"and {more} more"] if more > 0 else found
 
 
 def labels_formula(cluster: Cluster, side: str, template: Template, algebra: Symbolic) -> Any:

@@ -143,6 +143,7 @@ class World:
 
     namespaces: list[Namespace] = field(default_factory=list)
     values: dict[str, dict[str, int]] = field(default_factory=dict)
+    _by_name: dict[str, Namespace] = field(default_factory=dict)
     relied: set[str] = field(default_factory=set)
     """Namespace selectors by label that only namespaces of the manifests meet."""
 
@@ -151,11 +152,12 @@ class World:
         known = None if labels is None else {**labels, NAME_LABEL: name}
         found = Namespace(len(self.namespaces), name, known, listed)
         self.namespaces.append(found)
+        self._by_name.setdefault(name, found)
         return found
 
     def named(self, name: str) -> Namespace | None:
         """The namespace of a name."""
-        return next((item for item in self.namespaces if item.name == name), None)
+        return self._by_name.get(name)
 
     def code(self, key: str, value: str | None) -> int:
         """The number of a label's value, for a selector that names it."""
@@ -192,7 +194,9 @@ class World:
             name = f"a-namespace-with-{len(self.namespaces)}"
             made = self.add(name, labels, listed=False)
             if made.holds(selector) is not True:
-                self.namespaces.pop()  # nothing meets it: it contradicts itself
+                # Nothing meets it: it contradicts itself.
+                self.namespaces.pop()
+                del self._by_name[name]
 
     def _open(self, selector: Selector) -> bool:
         """Only namespaces whose labels are not in the manifests may meet it: so may one that nothing is known of."""
@@ -222,19 +226,32 @@ class World:
         """The pod on a side stands in a namespace that a selector selects."""
         if selector.doubt:
             return Unknown(selector.doubt)
+        certain: list[int] = []
         parts: list[Formula] = []
         for item in self.namespaces:
             holds = item.holds(selector)
-            here = equals(f"{side}.{NAMESPACE}", item.code)
             if holds is None:
+                here = equals(f"{side}.{NAMESPACE}", item.code)
                 parts.append(All((here, Unknown(f"the labels of namespace {item.name} are not in the manifests"))))
             elif holds:
-                parts.append(here)
+                certain.append(item.code)
+        parts = [among(f"{side}.{NAMESPACE}", certain), *parts] if certain else parts
         if any(item.key != NAME_LABEL and item.operator in ("In", "Exists") for item in selector.requirements) and not any(
             item.key == NAME_LABEL and item.operator == "In" for item in selector.requirements
         ):
             self.relied.add(str(selector))
         return Either(tuple(parts)) if parts else FALSE
+
+
+def among(name: str, codes: Iterable[int]) -> Formula:
+    """A field has one of some numbers; neighbours are asked for as one range."""
+    ranges: list[list[int]] = []
+    for code in sorted(set(codes)):
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return Either(tuple(Test(name, low, high) for low, high in ranges))
 
 
 def is_pod(side: str) -> Formula:

@@ -43,9 +43,9 @@ def minimise(solver: Any, algebra: Symbolic, world: World, templates: list[Templ
     wishes += [var(name) == ABSENT for name in sorted(algebra.variables) if name.startswith(f"{peer}.{LABEL}")]
     solver.check()
     best = solver.model()
-    chosen = False
+    chosen, sources = False, sum(item.labels is not None for item in templates)
     for number, wish in enumerate(wishes):
-        if number < len([item for item in templates if item.labels is not None]) and chosen:
+        if number < sources and chosen:
             continue
         solver.push()
         solver.add(wish)
