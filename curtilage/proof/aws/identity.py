@@ -92,6 +92,10 @@ MANAGED_OPEN = {
     "AmazonSSMManagedEC2InstanceDefaultPolicy", "AWSCodeBuildAdminAccess", "AmazonEventBridgeFullAccess", "AWSCloudShellFullAccess",
 }  # fmt: skip
 
+EKS_REGISTRY = "602401143452"
+"""AWS's registry of EKS add-ons (EKS User Guide, "Amazon container image registries for Amazon EKS add-ons")."""
+FETCHING = ("ecr:batchchecklayeravailability", "ecr:batchgetimage", "ecr:getdownloadurlforlayer")
+
 OPEN_POLICY = {"Statement": [{"Sid": "Default", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
 """What AWS gives an endpoint without a policy."""
 
@@ -222,8 +226,15 @@ def _through_endpoint(request: Request) -> Iterable[Any]:
             z3.Contains(request.resource, z3.StringVal("-starport-layer-bucket/")),
         )
     ]
-    # ECR keeps image layers in buckets of AWS; reading one carries nothing out.
-    fetch = z3.And(request.action == z3.StringVal("s3:getobject"), *layers)
+    # ECR keeps image layers in buckets of AWS, and AWS keeps the add-ons of EKS in a registry of its own; reading one carries nothing out.
+    fetch = z3.Or(
+        z3.And(request.action == z3.StringVal("s3:getobject"), *layers),
+        z3.And(
+            z3.Or(*(request.action == z3.StringVal(item) for item in FETCHING)),
+            z3.PrefixOf(z3.StringVal("arn:aws:ecr:"), request.resource),
+            z3.Contains(request.resource, z3.StringVal(f":{EKS_REGISTRY}:repository/eks/")),
+        ),
+    )
     yield z3.Or(request.kind == FOREIGN, request.kind == ANONYMOUS, z3.And(request.kind == OWN, request.foreign_resource))
     yield z3.Not(fetch)
 

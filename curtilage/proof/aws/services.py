@@ -249,6 +249,23 @@ def _public_access(context: Context, item: Resource) -> None:
     )
 
 
+def _backup(context: Context, item: Resource) -> None:
+    """A recovery point is a copy of the data; copied on, it stands in another vault, region or account."""
+    rules = item.get("rules")
+    if rules is UNKNOWN:
+        context.plan.gap(item, "rules is not known")
+    for rule in blocks(rules):
+        for action in blocks(rule.get("copyActions")):
+            goal = action.get("destinationVaultArn")
+            if context.plan.one(item, "rules", goal, "aws:backup/vault:Vault") is None:
+                shown = goal if isinstance(goal, str) else "a vault outside the plan"
+                context.fail("EG-18", item, f"it copies recovery points to {shown}")
+        if rule.get("copyActions") is UNKNOWN:
+            context.plan.gap(item, "rules: copyActions is not known")
+        if context.plan.one(item, "rules", rule.get("targetVaultName"), "aws:backup/vault:Vault") is None:
+            context.plan.gap(item, "rules: its vault is not of the plan")
+
+
 def _zone(context: Context, item: Resource) -> None:
     given = item.get("vpcs")
     if given is not None and not (isinstance(given, list) and all(isinstance(entry, dict) for entry in given)):
@@ -364,6 +381,7 @@ CHECKS: dict[str, tuple[Callable[[Context, Resource], None], ...]] = {
     PEERING: (_peering,),
     "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter": (_accepter,),
     "aws:ec2/vpcBlockPublicAccessOptions:VpcBlockPublicAccessOptions": (_public_access,),
+    "aws:backup/plan:Plan": (_backup,),
     "aws:route53/zone:Zone": (_zone,),
     "aws:route53/zoneAssociation:ZoneAssociation": (_zone_association,),
     "aws:route53/resolverEndpoint:ResolverEndpoint": (_resolver_endpoint,),

@@ -1015,3 +1015,50 @@ def role_for_pods_by_the_clusters_own_identity(s: Stack) -> None:
         {"Effect": "Allow", "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
          "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {f"{host}:sub": "system:serviceaccount:legal:vllm"}}}
     ))  # fmt: skip
+
+
+# Recovery points, and the registry of EKS's add-ons.
+
+
+def _backed_up(s: Stack, **rule: object) -> None:
+    s.add("aws:backup/vault:Vault", "vault", name="de-frankfurt")
+    s.add("aws:backup/plan:Plan", "backups", name="daily", rules=[{"ruleName": "daily", "targetVaultName": "de-frankfurt", **rule}])
+
+
+@harmless
+def recovery_points_in_the_own_vault(s: Stack) -> None:
+    _backed_up(s)
+
+
+@breaks("EG-18")
+def recovery_points_copied_to_another_account(s: Stack) -> None:
+    _backed_up(s, copyActions=[{"destinationVaultArn": "arn:aws:backup:eu-central-1:999988887777:backup-vault:away"}])
+
+
+@breaks("EG-18")
+def recovery_points_copied_to_another_region(s: Stack) -> None:
+    _backed_up(s, copyActions=[{"destinationVaultArn": f"arn:aws:backup:us-east-1:{ACCOUNT}:backup-vault:away"}])
+
+
+def _add_ons(action: object, account: str = "602401143452") -> str:
+    registry = f"arn:aws:ecr:{REGION}:{account}:repository/eks/*"
+    return document(
+        {**everyone(), "Condition": OWN_ONLY},
+        {**everyone(action, registry), **given("StringEquals", PrincipalOrgID=ORG)},
+    )
+
+
+@harmless
+def an_endpoint_through_which_add_ons_are_read(s: Stack) -> None:
+    s["endpoint-ecr.dkr"]["policy"] = _add_ons(["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"])
+
+
+# The solver may run out of time on a machine that is busy: not proven is an answer too.
+@breaks("EG-06", "AWS-UNKNOWN")
+def an_endpoint_through_which_images_are_pushed_to_the_add_ons_registry(s: Stack) -> None:
+    s["endpoint-ecr.dkr"]["policy"] = _add_ons(["ecr:PutImage", "ecr:InitiateLayerUpload"])
+
+
+@breaks("EG-06", "AWS-UNKNOWN")
+def an_endpoint_through_which_another_accounts_images_are_read(s: Stack) -> None:
+    s["endpoint-ecr.dkr"]["policy"] = _add_ons("ecr:BatchGetImage", "999988887777")
