@@ -34,7 +34,7 @@ def review(
     The egress delta is decided by SMT over the old and the new plan at once. Ends with 0 when policies and proof of every new plan PASS,
     1 on a FAIL, 3 where something is not proved, 2 when a plan cannot be read.
     """
-    before, after = _sides(old, new, base, head)
+    before, after = _sides(old, new, base, head, tuple(region or ()))
     if region:
         unknown = sorted(set(region) - {*before, *after})
         if unknown:
@@ -54,13 +54,15 @@ def comment(found: Review, redactor: Redactor, limit: int = COMMENT_LIMIT) -> st
     return redactor.text(render(strike(found, redactor), limit=limit))
 
 
-def _sides(old: Path | None, new: Path | None, base: str | None, head: str) -> tuple[dict[str, Planned], dict[str, Planned]]:
+def _sides(
+    old: Path | None, new: Path | None, base: str | None, head: str, names: tuple[str, ...]
+) -> tuple[dict[str, Planned], dict[str, Planned]]:
     if base is not None:
         if old or new:
             raise ConfigError("--base with --old or --new", rule="plans come from files or from revisions", fix="drop one")
         from curtilage.review.revisions import preview_revision
 
-        return preview_revision(base), preview_revision(head)
+        return preview_revision(base, names), preview_revision(head, names)
     if old is None or new is None:
         raise ConfigError(
             "no --old or no --new",

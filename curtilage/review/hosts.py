@@ -14,6 +14,7 @@ from curtilage.allowance import Allowance
 from curtilage.derive.firewall import UPLINK
 from curtilage.errors import ConfigError
 from curtilage.proof.allowed import Allowed, Network, Opening
+from curtilage.proof.aws.predicates import smallest
 from curtilage.proof.decide import Model, prove
 from curtilage.proof.fields import CT_ESTABLISHED, CT_NEW, CT_RELATED, ETHERTYPE, L4, WIDTHS, WITH_PORTS
 from curtilage.proof.formula import Symbolic
@@ -273,7 +274,7 @@ class _Show:
 
     def _witness(self, values: Mapping[str, int]) -> dict[str, Any]:
         shown = describe(dict(values))
-        return shown | {"source": self.host} if shown.get("source") in ("0.0.0.0", "::") else shown  # noqa: S104 -- the text of no address
+        return shown | {"source": self.host} if shown.get("source") else shown
 
     def _plain(self, solver: z3.Solver) -> dict[str, int]:
         var = self.algebra.variable
@@ -291,16 +292,23 @@ class _Show:
             var("ip.ttl") == 64,
             var("ip6.hoplimit") == 64,
         ]
-        best, kept = solver.model(), 1
+        best = solver.model()
         solver.push()
         for wish in wishes:
             solver.push()
             solver.add(wish)
             if solver.check() == z3.sat:
-                best, kept = solver.model(), kept + 1
+                best = solver.model()
             else:
                 solver.pop()
-        solver.pop(kept)
+        # What the wishes leave open is the smallest there is: the same plans give the same comment in every process.
+        names = ["wire", "protocol", "ct.state", "l4proto", "dport", "icmp.type", "icmpv6.type"]
+        for name in [*names, "ip.daddr" if best.eval(var("wire")).as_long() == ETHERTYPE["ip"] else "ip6.daddr"]:
+            smallest(solver, var(name))
+        solver.check()
+        best = solver.model()
+        while solver.num_scopes():
+            solver.pop()
         return {name: best.eval(variable, model_completion=True).as_long() for name, variable in self.algebra.variables.items()}
 
     def _address(self, text: str) -> Any:

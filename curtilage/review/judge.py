@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from curtilage.errors import ConfigError
 from curtilage.output import progress
+from curtilage.proof.aws.plan import SENTINELS
 from curtilage.region import Platform, Region, load_region
 from curtilage.review.model import Delta, Policies, Proof, RegionReview, Review
 from curtilage.review.plans import FIREWALL, REGION, Planned, changes_between
+from curtilage.review.redact import SIGNATURE
 from curtilage.verdict import Verdict, worst
 
 Regions = Callable[[str], Region | None]
@@ -45,7 +47,7 @@ def judge_region(name: str, old: Planned | None, new: Planned | None, regions: R
     status = "new" if old is None else "removed" if new is None else "unchanged" if same else "changed"
     delta = Delta()
     if not same:
-        _delta(old, new, delta)
+        _delta(old, new, delta, regions)
     return RegionReview(
         region=name,
         status=status,
@@ -72,7 +74,7 @@ def parts_of(plan: Planned | None) -> list[str]:
     return found
 
 
-def _delta(old: Planned | None, new: Planned | None, delta: Delta) -> None:
+def _delta(old: Planned | None, new: Planned | None, delta: Delta, regions: Regions) -> None:
     parts = {*parts_of(old), *parts_of(new)}
     # z3 takes a second to load, which a review of unchanged regions need not wait for.
     if Platform.HOSTS in parts:
@@ -86,7 +88,7 @@ def _delta(old: Planned | None, new: Planned | None, delta: Delta) -> None:
     if Platform.KUBERNETES in parts:
         from curtilage.review.cluster import cluster_delta
 
-        cluster_delta(old, new, delta)
+        cluster_delta(old, new, delta, next((regions(side.region) for side in (new, old) if side is not None), None))
 
 
 def prove_parts(plan: Planned, regions: Regions) -> Proof:
@@ -133,25 +135,32 @@ def judge_policies(plan: Planned) -> Policies:
         return Policies(verdict=None)
     try:
         rules = importlib.import_module("policies.rules").RULES
-        resource = importlib.import_module("policies.rules._rule").Resource
     except ImportError as error:
         return Policies(verdict=Verdict.NOT_RUN, violations=(f"the policy pack is not here: {error.name} is missing",))
     told: list[str] = []
     everything = [
-        resource(type=item["type"], name=item["urn"].rsplit("::", 1)[-1], props=item["inputs"]) for item in plan.resources.values()
+        SimpleNamespace(resource_type=item["type"], name=item["urn"].rsplit("::", 1)[-1], props=_clouded(item["inputs"]))
+        for item in plan.resources.values()
     ]
     for rule in rules:
-        if rule.stack_check is not None:
-            told += _said(rule.name, "the stack", partial(rule.stack_check, everything))
-            continue
+
+        def report(sentence: str, _urn: str | None, name: str = rule.name) -> None:
+            told.append(f"{name}: {sentence}")
+
         for item in everything:
-            if rule.resource_type in (None, item.type):
-                told += _said(rule.name, item.name, partial(rule.check, {**item.props, "type": item.type}))
+            rule.validate(item, report)
+        rule.validate_stack(SimpleNamespace(resources=everything), report)
     return Policies(verdict=Verdict.FAIL if told else Verdict.PASS, violations=tuple(dict.fromkeys(told)))
 
 
-def _said(rule: str, name: str, check: Callable[[], Any]) -> list[str]:
-    try:
-        return [f"{rule}: {name}: {sentence}" for sentence in check()]
-    except Exception as error:  # noqa: BLE001 - as in the pack: a rule that cannot judge refuses; the value it broke on is not told
-        return [f"{rule}: {name}: cannot be judged ({type(error).__name__})"]
+class NotKnown:
+    """A value that a plan does not tell; a rule that looks at it cannot judge, and says so."""
+
+
+def _clouded(value: Any) -> Any:
+    """Inputs as a rule sees them: what is unknown or secret is no text that could pass for a value."""
+    if isinstance(value, dict):
+        return NotKnown() if SIGNATURE in value else {key: _clouded(item) for key, item in value.items() if key != "__defaults"}
+    if isinstance(value, list):
+        return [_clouded(item) for item in value]
+    return NotKnown() if isinstance(value, str) and (value == "[secret]" or any(mark in value for mark in SENTINELS)) else value

@@ -20,7 +20,7 @@ from curtilage.errors import ConfigError
 SIZE_LIMIT_MIB = 96
 """A region of 300 resources is about 1 MiB; a document is held in memory about eight times over while it is read."""
 
-_SENTINELS = frozenset(
+SENTINELS = frozenset(
     {
         "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # string
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # bool
@@ -70,7 +70,7 @@ def known(value: Any) -> bool:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return UNKNOWN if value in _SENTINELS or value == "[secret]" or any(item in value for item in _SENTINELS) else value
+        return UNKNOWN if value in SENTINELS or value == "[secret]" or any(item in value for item in SENTINELS) else value
     if isinstance(value, list):
         return [_clean(item) for item in value]
     if isinstance(value, dict):
@@ -341,7 +341,7 @@ def _resource(state: Mapping[str, Any], key: str, *, live: bool) -> Resource:
         type=kind,
         inputs=_clean(parts[0]) if isinstance(parts[0], dict) else {},
         outputs=_clean(parts[1]),
-        id=state["id"] if isinstance(state.get("id"), str) and state["id"] not in _SENTINELS | {""} else None,
+        id=state["id"] if isinstance(state.get("id"), str) and state["id"] not in SENTINELS | {""} else None,
         depends=depends,
         provider=str(state.get("provider") or ""),
         custom=bool(state.get("custom", True)),

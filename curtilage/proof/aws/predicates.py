@@ -143,6 +143,11 @@ def find(*terms: Term) -> Packet | None:
         solver.add(wish)
         if solver.check() != z3.sat:
             solver.pop()
+    # What the wishes leave open is the smallest there is: the same plans give the same witness in every process.
+    for field in (PROTOCOL, PORT):
+        smallest(solver, field)
+    solver.check()
+    smallest(solver, DST6 if z3.is_true(solver.model().eval(V6, model_completion=True)) else DST4)
     solver.check()
     model = solver.model()
 
@@ -158,6 +163,25 @@ def find(*terms: Term) -> Packet | None:
         destination=str(IPv6Address(value(DST6)) if v6 else IPv4Address(value(DST4))),
         port=value(PORT) if protocol in _WITH_PORTS else None,
     )
+
+
+def smallest(solver: z3.Solver, field: Any) -> None:
+    """Bind a field to its smallest value, bit by bit from the highest."""
+    if solver.check() != z3.sat:
+        return
+    value = solver.model().eval(field, model_completion=True).as_long()
+    solver.push()
+    solver.add(field != value)
+    bound = solver.check() == z3.unsat
+    solver.pop()
+    if bound:
+        return
+    for bit in range(field.size() - 1, -1, -1):
+        solver.push()
+        solver.add(z3.Extract(bit, bit, field) == 0)
+        if solver.check() != z3.sat:
+            solver.pop()
+            solver.add(z3.Extract(bit, bit, field) == 1)
 
 
 def admits(packet: Packet, term: Term) -> bool:

@@ -297,3 +297,33 @@ def test_a_missing_side_a_missing_file_and_an_empty_directory_are_errors(tmp_pat
     for arguments in ((), ("--old", str(tmp_path / "no")), ("--old", str(tmp_path), "--new", str(tmp_path))):
         with pytest.raises(ConfigError):
             run(*arguments)
+
+
+def cluster_plan(egress: list[dict[str, Any]]) -> dict[str, Any]:
+    """A sealed namespace with one policy and one pod."""
+    labels = {"app": "vllm"}
+    given = {
+        "kubernetes:core/v1:Namespace::ns": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "legal"}},
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy::policy": {
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "policy", "namespace": "legal"},
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "egress": egress},
+        },
+        "kubernetes:apps/v1:Deployment::vllm": {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "vllm", "namespace": "legal"},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+                     "spec": {"containers": [{"name": "vllm", "image": "registry.legal.internal/vllm@sha256:" + "0" * 64}]}}},
+        },
+    }  # fmt: skip
+    steps = []
+    for name, inputs in given.items():
+        urn = f"urn:pulumi:paris::other::{name}"
+        state = {"urn": urn, "type": name.rsplit("::", 1)[0], "custom": True, "inputs": inputs}
+        steps.append({"op": "create", "urn": urn, "newState": state})
+    return {"steps": steps, "changeSummary": {"create": len(steps)}}
+
+
+def test_a_network_policy_that_opens_is_told_by_its_packet() -> None:
+    found = review(cluster_plan([]), cluster_plan([{"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]}]))
+    assert any(flow.where == "pods of legal" and flow.destination.startswith("203.0.113.") for flow in found.delta.added)
+    assert found.proof.verdict is Verdict.FAIL
+    assert found.severity is Severity.RED
