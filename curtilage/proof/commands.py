@@ -19,6 +19,7 @@ from curtilage.output import print_json, progress
 from curtilage.proof import aws, kubernetes
 from curtilage.proof.allowed import Allowed, Network
 from curtilage.proof.decide import Model, prove
+from curtilage.proof.hostflows import host_table
 from curtilage.proof.kernel import KernelLacksError
 from curtilage.proof.kubernetes.build import build, legal_namespaces
 from curtilage.proof.kubernetes.flows import Flow, Flows
@@ -184,6 +185,9 @@ def flows_command(
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="A plan with Kubernetes objects, or a state, in place of manifests.")
     ] = None,
+    region: Annotated[
+        str | None, typer.Option("--region", help="What a region derives: its cluster's objects, or, as a table, its hosts' rulesets.")
+    ] = None,
     flows: Annotated[
         Path | None, typer.Option("--flows", metavar="FILE", help="One JSON object a line; - is standard input. Default: a table of all.")
     ] = None,
@@ -196,20 +200,30 @@ def flows_command(
     a pod that a workload makes), an address, or {"namespace": "x", "labels": {"app": "a"}}, {"ip": "203.0.113.9"}, or, as a destination,
     {"namespace": "x", "service": "web"}. A port may be a name. Ends with 0 when every flow was answered, whatever the answers.
     """
-    if bool(manifests) == (plan is not None):
-        raise ConfigError("neither or both of --manifests and --plan", rule="flows are decided in one cluster", fix="name one of them")
+    if sum(item is not None for item in (manifests or None, plan, region)) != 1:
+        raise ConfigError(
+            "none or several of --manifests, --plan and --region", rule="flows are decided in one cluster or region", fix="name one of them"
+        )
+    of_region = load_region(region) if region else None
+    if of_region is not None and of_region.kubernetes is None:
+        if flows is not None:
+            raise ConfigError(
+                f"--flows for region {region}, which is on hosts",
+                rule="hosts are asked packet by packet",
+                fix="use `curtilage prove packets --nft FILE --packets FILE`, or leave --flows out for the table",
+            )
+        _show_table(host_table(of_region), as_json=as_json)
+        return
     parsed = [_flow(flows, number, line) for number, line in enumerate(_lines(flows), start=1) if line.strip()] if flows else None
-    found = kubernetes.from_plan(aws.read_plan(plan)) if plan else kubernetes.read_manifests(*(manifests or []))
+    if of_region is not None:
+        found = _derived(of_region)
+    else:
+        found = kubernetes.from_plan(aws.read_plan(plan)) if plan else kubernetes.read_manifests(*(manifests or []))
     cluster = build(found, legal_namespaces(found))
     for id, about, what, where in cluster.gaps:
         progress(f"{id} {about}: {what} ({where})")
     if parsed is None:
-        rows = table(cluster)
-        if as_json:
-            print_json({"flows": rows})
-        else:
-            for row in rows:
-                typer.echo("\t".join(row[key] for key in ("verdict", "source", "destination", "protocol", "ports")))
+        _show_table(table(cluster), as_json=as_json)
         return
     asked = Flows(cluster)
     verdicts = []
@@ -223,6 +237,20 @@ def flows_command(
     else:
         for item in verdicts:
             typer.echo(item["verdict"])
+
+
+def _show_table(rows: list[dict[str, str]], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"flows": rows})
+        return
+    for row in rows:
+        typer.echo("\t".join(row[key] for key in ("verdict", "source", "destination", "protocol", "ports", "family") if key in row))
+
+
+def _derived(region: Region) -> Manifests:
+    found = [make_object(item, f"{part} of region {region.name}") for part, items in manifests_of(region).items() for item in items]
+    digest = "sha256:" + hashlib.sha256(orjson.dumps([item.body for item in found], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return Manifests(tuple(found), digest)
 
 
 def _prove_manifests(paths: list[Path], region: Region | None, segments: list[str], namespaces: list[str], *, as_json: bool) -> None:
@@ -263,9 +291,7 @@ def _prove_region(region: Region, *, as_json: bool) -> None:
 
 def _prove_cluster(region: Region, *, as_json: bool) -> NoReturn:
     """The objects that a region derives; what else its plan holds is proved from the plan."""
-    found = [make_object(item, f"{part} of region {region.name}") for part, items in manifests_of(region).items() for item in items]
-    digest = "sha256:" + hashlib.sha256(orjson.dumps([item.body for item in found], option=orjson.OPT_SORT_KEYS)).hexdigest()
-    proof = kubernetes.prove_manifests(Manifests(tuple(found), digest), kubernetes.Scope.of(region), subject=f"region {region.name}")
+    proof = kubernetes.prove_manifests(_derived(region), kubernetes.Scope.of(region), subject=f"region {region.name}")
     verdict = proof.verdict
     if region.platform is Platform.AWS:
         progress("the region's AWS resources are proved from its plan: `pulumi preview --json --show-sames`, then --plan FILE")

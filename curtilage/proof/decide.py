@@ -80,6 +80,11 @@ class Model:
         # Never none: a proof about packets that have no way out would hold of anything.
         return tuple(sorted(found if guarded else found | {UNNAMED_UPLINK}))
 
+    @property
+    def formulas(self) -> Iterable[Formula]:
+        """What the rules walked so far ask of packets."""
+        return self._formulas.values()
+
     def way(self, start: str, algebra: Algebra[B], trace: list[Step] | None = None, without: str = "") -> Way:
         """Walk the hooks from a start, but for the hook ``without``."""
         walker = Walker(self.ruleset, algebra, self.interfaces, trace, formulas=self._formulas)
