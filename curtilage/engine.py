@@ -20,6 +20,7 @@ from typing import Any
 from curtilage.canonical import digest_of
 from curtilage.engine_build import ensure_engine
 from curtilage.errors import ConfigError, MachineError, StepError
+from curtilage.kubeconfig import require_reachable
 from curtilage.paths import CHECKOUT, cache_dir, state_dir
 from curtilage.plugins import MISSING, plugins
 from curtilage.region import Platform, Region
@@ -138,15 +139,17 @@ class Engine:
         Raises:
             StepError: a policy or the engine stopped it; the message says so.
         """
-        unimported = self.region.unimported_models()
+        unimported = [model.name for model in self.region.unimported_models()] + list(self.region.missing_images)
         if unimported:
             raise ConfigError(
-                f"models without digests: {', '.join(model.name for model in unimported)}",
+                f"without digests: {', '.join(unimported)}",
                 rule="outside the lab only imported, signed models are brought up",
                 fix="import each with `curtilage model import` and write its digests into the stack file",
                 file=f"stacks/Pulumi.{self.stack}.yaml",
                 key="models",
             )
+        if self.region.platform is Platform.KUBERNETES:
+            require_reachable(self.region)
         self._prepare()
         held = ("--plan", str(plan.saved)) if plan is not None and plan.saved is not None else ()
         done, events = self._run_with_policies("up", "--yes", "--skip-preview", "--json", *held, *self._on_stack())

@@ -9,7 +9,7 @@ import typer
 
 from curtilage.engine import Engine, Plan
 from curtilage.output import print_json, progress, stdout
-from curtilage.region import Region, load_region
+from curtilage.region import Platform, Region, load_region
 from curtilage.verdict import Verdict, worst
 
 app = typer.Typer()
@@ -56,7 +56,8 @@ class Decision:
             },
             "proof": {"verdict": str(self.proof), "findings": list(self.findings)},
             "allowances": [item.model_dump(mode="json") for item in self.region.allowances],
-            "not_deployable": [model.name for model in self.region.unimported_models()],
+            "not_deployable": [model.name for model in self.region.unimported_models()] + list(self.region.missing_images),
+            "providers": self.plan.providers,
         }
 
 
@@ -102,6 +103,8 @@ def show(decision: Decision) -> None:
         *(f"          {item.policy}: {item.message}" for item in found.violations),
         f"proof     {decision.proof}",
         *(f"          {finding.get('id', '')}: {finding.get('reason', '')}" for finding in decision.findings),
+        *(f"provider  {name}: {kind}" for name, kind in sorted(found.providers.items())),
+        *(f"image     {key}: not imported, so `curtilage up` will refuse this region" for key in region.missing_images),
         *(f"models    {model.name}: not imported, so `curtilage up` will refuse this region" for model in region.unimported_models()),
         f"verdict   {decision.verdict}",
     ]
@@ -113,6 +116,8 @@ def prove(region: Region, plan: Plan) -> tuple[Verdict, tuple[dict[str, Any], ..
     """Decide the planned rulesets, as the plan holds them: not those the region would derive, which a changed program could differ from."""
     from curtilage.proof.regions import prove_host  # z3 takes a second to load, which `--help` need not wait for
 
+    if region.platform is not Platform.HOSTS:
+        return _prove_platform(region, plan)
     planned = plan.rulesets()
     verdicts: list[Verdict] = []
     findings: list[dict[str, Any]] = []
@@ -124,4 +129,19 @@ def prove(region: Region, plan: Plan) -> tuple[Verdict, tuple[dict[str, Any], ..
         result = prove_host(region, host, planned[host.name])
         verdicts.append(result.verdict)
         findings += [{"host": host.name, **finding.document()} for finding in result.findings]
+    return worst(verdicts), tuple(findings)
+
+
+def _prove_platform(region: Region, plan: Plan) -> tuple[Verdict, tuple[dict[str, Any], ...]]:
+    """Decide what the plan holds of a cluster and of AWS; a part that the platform has and the plan lacks is not proven."""
+    from curtilage.proof.aws import parse_plan  # z3 takes a second to load, which `--help` need not wait for
+    from curtilage.proof.plans import prove_whole
+
+    whole = prove_whole(parse_plan(plan.document), region)
+    wanted = {Platform.KUBERNETES: {"kubernetes"}, Platform.AWS: {"aws", "kubernetes"}}[region.platform]
+    findings = [finding for proof in whole.proofs.values() for finding in (item.document() for item in proof.findings)]
+    verdicts = [proof.verdict for proof in whole.proofs.values()]
+    for name in sorted(wanted - set(whole.proofs)):
+        verdicts.append(Verdict.NOT_PROVEN)
+        findings.append({"id": "no-objects", "reason": f"the plan holds nothing of {name}, so nothing of it was decided"})
     return worst(verdicts), tuple(findings)

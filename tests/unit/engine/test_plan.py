@@ -104,7 +104,7 @@ def test_a_decision_is_no_better_than_its_worst_part(proof: str, stopped: bool, 
 
 def test_a_region_whose_models_are_not_imported_is_not_brought_up(tmp_path: Path) -> None:
     engine = Engine(load_region("ch-zurich"), pulumi=tmp_path, state=tmp_path)
-    with pytest.raises(ConfigError, match="models without digests: mistral-7b-instruct"):
+    with pytest.raises(ConfigError, match="without digests: mistral-7b-instruct"):
         engine.up()
 
 
