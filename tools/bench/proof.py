@@ -155,7 +155,7 @@ def plan_bytes(number: int) -> bytes:
     while len(stack.items) < RESOURCES:
         index += 1
         stack.add("aws:ec2/securityGroup:SecurityGroup", f"more-{index}", vpcId=Ref("vpc"), egress=[
-            {"protocol": "tcp", "fromPort": 8000 + index, "toPort": 8000 + index, "cidrBlocks": [f"10.40.{index % 200}.0/24"]}])  # fmt: skip
+            {"protocol": "tcp", "fromPort": 8000 + index, "toPort": 8000 + index, "cidrBlocks": [f"10.40.{index % 9}.0/24"]}])  # fmt: skip
         kind = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
         rule = {"securityGroupId": Ref(f"more-{index}"), "ipProtocol": "tcp", "fromPort": 443, "toPort": 443}
         stack.add(kind, f"rule-{index}", **rule, referencedSecurityGroupId=Ref("nodes"))

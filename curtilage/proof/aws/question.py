@@ -149,16 +149,24 @@ class Question:
         solver.add(z3.Or(*wishes))
         some = solver.check()
         solver.pop()
+        whole = z3.And(*terms)
         for wish in wishes if some != z3.unsat else ():
-            solver.push()
-            solver.add(wish)
-            if solver.check() == z3.sat:
-                return solver
-            solver.pop()
+            # Constants put in place of variables leave next to nothing to solve, so the first that holds is found in every process.
+            pairs = [(item.arg(0), item.arg(1)) for item in _equalities(wish)]
+            alone = z3.Solver()
+            alone.set("timeout", TIMEOUT_MS)
+            alone.add(z3.simplify(z3.substitute(whole, *pairs)), wish)
+            if alone.check() == z3.sat:
+                return alone
         answer = solver.check()
         if answer == z3.unknown:
             raise TimeoutError
         return solver if answer == z3.sat else None
+
+
+def _equalities(wish: Any) -> list[Any]:
+    """The single equations of a conjunction."""
+    return [leaf for part in wish.children() for leaf in _equalities(part)] if z3.is_and(wish) else [wish]
 
 
 def _named(request: Request, kind: int, account: str, rest: str) -> Any:
