@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,21 +11,33 @@ import pulumi
 import pytest
 
 from components.hosts.model_image import refuse_unimported
+from components.kubernetes.objects import token
 from components.region import LegalRegion, LegalRegionArgs
+from curtilage.derive.aws.names import PURPOSES, endpoints
 from curtilage.derive.firewall import render_ruleset
+from curtilage.derive.kubernetes.manifests import manifests
 from curtilage.errors import ConfigError
+from curtilage.proof.aws.types import FORBIDDEN, GATEWAYS
 from curtilage.region import Region, load_region
+
+IMAGE = "registry.legal.internal/vllm@sha256:" + "a" * 64
+
+_INVENTED: dict[str, dict[str, Any]] = {
+    "aws:eks/cluster:Cluster": {"endpoint": "https://cluster.invalid", "certificateAuthority": {"data": ""}},
+    "aws:eks/nodeGroup:NodeGroup": {"resources": [{"autoscalingGroups": [{"name": "group"}]}]},
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+}
 
 
 class Recorder(pulumi.runtime.Mocks):
-    """Answers nothing: a region on hosts has no custom resource and calls no function."""
+    """Answers with what was asked for, and with the few outputs that a program reads further; a region calls no function."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.asked.append(args.typ)
-        return args.name, dict(args.inputs)
+        return args.name, dict(args.inputs) | _INVENTED.get(args.typ, {})
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
         raise AssertionError(f"a region calls no function, but asked for {args.token}")
@@ -85,8 +98,34 @@ def test_an_unimported_model_is_refused_outside_the_lab_and_built_in_it() -> Non
     refuse_unimported(model, lab=True)
 
 
-def test_a_platform_without_components_is_refused_before_anything_is_registered(recorder: Recorder) -> None:
-    region = load_region("lab").model_copy(update={"platform": "kubernetes"})
-    with pytest.raises(ConfigError, match="platform 'kubernetes' has no components yet"):
+def test_a_region_on_kubernetes_declares_every_derived_object_once(recorder: Recorder) -> None:
+    region = load_region("fr-paris")
+    declare(region)
+    derived = Counter(token(item) for items in manifests(region).values() for item in items)
+    assert Counter(kind for kind in recorder.asked if kind.startswith("kubernetes:")) == derived
+    assert recorder.asked.count("pulumi:providers:kubernetes") == 1
+
+
+def test_a_region_on_aws_reuses_the_objects_and_holds_no_way_out(recorder: Recorder) -> None:
+    region = load_region("de-frankfurt")
+    declare(region)
+    asked = Counter(recorder.asked)
+    derived = Counter(token(item) for items in manifests(region).values() for item in items)
+    assert derived <= asked
+    assert not {kind for kind in asked if kind in GATEWAYS or kind in FORBIDDEN}
+    assert asked["aws:ec2/subnet:Subnet"] == 3
+    assert asked["aws:kms/key:Key"] == len(PURPOSES)
+    assert asked["aws:ec2/vpcEndpoint:VpcEndpoint"] == len(endpoints(region)) + 1
+    assert asked["aws:eks/nodeGroup:NodeGroup"] == 2
+
+
+@pytest.mark.parametrize("name", ["fr-paris", "de-frankfurt"])
+def test_images_without_digests_stop_an_update_before_anything_is_registered(name: str, recorder: Recorder) -> None:
+    region = load_region(name)
+    imported = tuple(model.model_copy(update={"image": IMAGE, "weights": "sha256:" + "b" * 64}) for model in region.models)
+    pulumi.runtime.set_mocks(recorder, project="curtilage", stack="probe", preview=False)
+    with pytest.raises(ConfigError, match="no digest for weights and image"):
         LegalRegion("probe", LegalRegionArgs(region=region))
+    with pytest.raises(ConfigError, match=r"no digest for kubernetes\.curtilage_image"):
+        LegalRegion("probe", LegalRegionArgs(region=region.model_copy(update={"models": imported})))
     assert recorder.asked == []
