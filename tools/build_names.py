@@ -28,16 +28,162 @@ LOOKUPS = Path(spacy_lookups_data.__file__).parent / "data"
 WORD = re.compile(r"[^\W\d_][^\W\d_'’-]+")
 GIVEN, SURNAME, FREQUENT_SURNAME, GIVEN_OR_WORD, PLACE, COMMON, FREQUENT_GIVEN, SURNAME_OR_WORD = 1, 2, 4, 8, 16, 32, 64, 128
 NAMES = GIVEN | SURNAME
+LOCALES = [
+    "de_DE",
+    "de_AT",
+    "de_CH",
+    "fr_FR",
+    "fr_CH",
+    "fr_BE",
+    "it_IT",
+    "es_ES",
+    "es_MX",
+    "en_GB",
+    "en_US",
+    "nl_NL",
+    "nl_BE",
+    "pt_PT",
+    "pl_PL",
+    "tr_TR",
+    "sv_SE",
+    "da_DK",
+    "hr_HR",
+    "cs_CZ",
+    "ro_RO",
+]
 # Given names that are nouns or places in German, French, Italian or Spanish, which the English frequencies do not show.
-WORDS_TOO = (
-    "ernst wolf engel christ roman august kind held markus-platz mai juli sommer winter linde viola aurora alba stella fiore gloria "
-    "grazia pace vera libero modesto santo domenica luna sol cruz mar nieves dolores pilar consuelo remedios socorro rosario mercedes "
-    "victoria esperanza paz luz reyes fleur reine prudence clemence constant parfait marin celeste olive violette rose perle noel pascal "
-    "ange blanche claire aime desire fortune honore juste magnus major maximal prima optima marina regina carmen lorraine chantal iris "
-    "paris florence sydney virginia georgia carolina dakota india china asia america africa europa jordan israel chad kenya austin dallas "
-    "houston madison lincoln washington jackson brooklyn chelsea milan roma siena verona venezia vienna berlin london adelaide geneva "
-    "lourdes guadalupe santiago trinidad cordoba valencia leon medina salem bethany sharon london francia italia germania germany ireland"
-).split()
+WORDS_TOO = [
+    "ernst",
+    "wolf",
+    "engel",
+    "christ",
+    "roman",
+    "august",
+    "kind",
+    "held",
+    "markus-platz",
+    "mai",
+    "juli",
+    "sommer",
+    "winter",
+    "linde",
+    "viola",
+    "aurora",
+    "alba",
+    "stella",
+    "fiore",
+    "gloria",
+    "grazia",
+    "pace",
+    "vera",
+    "libero",
+    "modesto",
+    "santo",
+    "domenica",
+    "luna",
+    "sol",
+    "cruz",
+    "mar",
+    "nieves",
+    "dolores",
+    "pilar",
+    "consuelo",
+    "remedios",
+    "socorro",
+    "rosario",
+    "mercedes",
+    "victoria",
+    "esperanza",
+    "paz",
+    "luz",
+    "reyes",
+    "fleur",
+    "reine",
+    "prudence",
+    "clemence",
+    "constant",
+    "parfait",
+    "marin",
+    "celeste",
+    "olive",
+    "violette",
+    "rose",
+    "perle",
+    "noel",
+    "pascal",
+    "ange",
+    "blanche",
+    "claire",
+    "aime",
+    "desire",
+    "fortune",
+    "honore",
+    "juste",
+    "magnus",
+    "major",
+    "maximal",
+    "prima",
+    "optima",
+    "marina",
+    "regina",
+    "carmen",
+    "lorraine",
+    "chantal",
+    "iris",
+    "paris",
+    "florence",
+    "sydney",
+    "virginia",
+    "georgia",
+    "carolina",
+    "dakota",
+    "india",
+    "china",
+    "asia",
+    "america",
+    "africa",
+    "europa",
+    "jordan",
+    "israel",
+    "chad",
+    "kenya",
+    "austin",
+    "dallas",
+    "houston",
+    "madison",
+    "lincoln",
+    "washington",
+    "jackson",
+    "brooklyn",
+    "chelsea",
+    "milan",
+    "roma",
+    "siena",
+    "verona",
+    "venezia",
+    "vienna",
+    "berlin",
+    "london",
+    "adelaide",
+    "geneva",
+    "lourdes",
+    "guadalupe",
+    "santiago",
+    "trinidad",
+    "cordoba",
+    "valencia",
+    "leon",
+    "medina",
+    "salem",
+    "bethany",
+    "sharon",
+    "london",
+    "francia",
+    "italia",
+    "germania",
+    "germany",
+    "ireland",
+]
 
 
 def key_of(word: str) -> str:
@@ -61,11 +207,11 @@ def strings(value: object) -> Iterator[str]:
             yield from strings(inner)
 
 
-def provider(kind: str, attributes: re.Pattern[str]) -> Iterator[str]:
-    """Faker's words of one kind."""
+def provider(kind: str, attributes: re.Pattern[str], locale: str = "") -> Iterator[str]:
+    """Faker's words of one kind, of one locale or of all."""
     root = Path(faker.__file__).parent / "providers" / kind
     for folder in sorted(root.iterdir()):
-        if (folder / "__init__.py").is_file() and not folder.name.startswith("__"):
+        if (folder / "__init__.py").is_file() and not folder.name.startswith("__") and locale in ("", folder.name):
             cls = importlib.import_module(f"faker.providers.{kind}.{folder.name}").Provider
             for name in sorted(vars(cls)):
                 if attributes.search(name) and "suffix" not in name and "prefix" not in name and "format" not in name:
@@ -83,6 +229,7 @@ def latin(word: str) -> bool:
 def main() -> None:
     """Write the table."""
     found: dict[str, int] = {}
+    seen: dict[str, int] = {}
 
     def add(words: Iterator[str] | list[str], flag: int) -> None:
         for text in words:
@@ -93,6 +240,19 @@ def main() -> None:
                             found[key] = found.get(key, 0) | flag
 
     add(provider("person", re.compile(r"^first_name|^given_name|romanized_name")), GIVEN)
+    for locale in LOCALES:  # a given name of two of these is nothing rare
+        table_of: set[str] = set()
+        before = dict(found)
+        found.clear()
+        add(provider("person", re.compile(r"^first_name"), locale), GIVEN)
+        table_of |= set(found)
+        found.clear()
+        found.update(before)
+        for key in table_of:
+            seen[key] = seen.get(key, 0) + 1
+    for key, count in seen.items():
+        if count > 1:
+            found[key] |= FREQUENT_GIVEN
     add(provider("person", re.compile(r"^last_name|^surname")), SURNAME)
     folder = Path(names.__file__).parent
     for file in ("dist.female.first", "dist.male.first"):

@@ -1,9 +1,11 @@
 """Finding personal data and secrets in one text: patterns and names over the folded text, overlaps resolved, spans in the original."""
 
+# ruff: noqa: SIM905 - a list of words is read as words
+
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from curtilage.sanitize.patterns import Pattern, PatternTable
@@ -20,7 +22,7 @@ class Span(NamedTuple):
 
 
 _NOT_AN_ADDRESS = re.compile(
-    r"(?:section|sections|sect?\.|clauses?|article|art\.|§+|para(?:graph)?\.?|ziff(?:er)?\.?|abschnitt|version|release|v\.?|no\.|nr\.|ch\.|chapter|rule|sez\.|sección)\s*$",
+    r"(?:section|sections|sect?\.|clauses?|article|art\.|§+|para(?:graph)?\.?|ziff(?:er)?\.?|abschnitt|version|versione|versión|release|v\.?|no\.|nr\.|ch\.|chapter|rule|sez\.|sección)\s*$",
     re.IGNORECASE,
 )
 _NUMERIC = frozenset(
@@ -40,8 +42,9 @@ def find(
     patterns: Sequence[Pattern],
     *,
     people: bool = False,
-    known: frozenset[str] | set[str] = frozenset(),
+    known: Set[str] = frozenset(),
     extra: Iterable[Span] = (),
+    folded_text: tuple[str, list[int] | None] | None = None,
 ) -> list[Span]:
     """Every find, left to right, without overlaps: the longest wins, then the earlier pattern; what sticks out of it is kept as well.
 
@@ -51,8 +54,9 @@ def find(
         people: also names of people.
         known: words that were part of a name earlier in the call.
         extra: finds made elsewhere, e.g. by the matter's dictionary.
+        folded_text: the text folded with its offsets, where the caller has it already.
     """
-    folded, offsets = fold_with_offsets(text)
+    folded, offsets = folded_text or fold_with_offsets(text)
     found: list[tuple[int, int, int, str]] = []
     ranks = patterns.candidates(folded) if isinstance(patterns, PatternTable) else range(len(patterns))
     for rank in ranks:

@@ -39,7 +39,7 @@ def flags_of(word: str) -> int:
     if found is not None:
         return found
     if "-" in word or "'" in word or "’" in word:
-        parts = [part for part in key_of(word).replace("’", "'").replace("'", "-").split("-") if len(part) > 1]
+        parts = [part for part in key_of(word).replace("’", "'").replace("'", "-").split("-") if part]
         known = [table().get(part, 0) for part in parts]
         if known and any(known):
             joined = known[0]

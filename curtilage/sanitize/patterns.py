@@ -69,14 +69,23 @@ class PatternTable(tuple[Pattern, ...]):
 LETTER = "A-Za-zÀ-ɏ"  # \\pL would compile to a program RE2 runs out of memory on; folded text has Latin look-alikes as Latin
 _MARKS = r"[\s\"'*_:=#().|>\-]"
 _NUMBER_WORD = (
-    rf"(?:{_MARKS}{{0,3}}(?:no|nos|number|num|nr|nummer|numéro|numero|número|n°|nº|id|code|is|was|ist|war|lautet|est|è|es|era|sous le|als"
-    rf"|of the \w{{3,12}}|of|for|de la|de|del|della|di|du|der|des|mit der|vom)){{0,3}}{_MARKS}{{0,4}}"
+    rf"(?:{_MARKS}{{0,3}}(?:no|nos|number|num|nr|nummer|numéro|numero|número|n\.?[oº°]|n|id|code|is|was|ist|war|lautet|est|è|es|era"
+    rf"|sous le|als|of the \w{{3,12}}|of|for|de la|de|del|della|di|du|der|des|mit der|vom)){{0,3}}{_MARKS}{{0,4}}"
 )
 
 
-def context(words: str, value: str) -> str:
-    """A value that is an identifier only behind one of the words; the value is group 1."""
-    return rf"(?i:\b(?:{words}){_NUMBER_WORD})({value})\b"
+_FILLER = rf"(?:(?: [{LETTER}]{{1,16}}){{1,3}}[\s:=(]|)"
+
+
+def context(words: str, value: str, *, near: bool = False) -> str:
+    """A value that is an identifier only behind one of the words; the value is group 1.
+
+    Args:
+        words: the labels, as alternatives.
+        value: the identifier's shape.
+        near: up to three other words may stand between ("the BSN of the Dutch employee is …"); for shapes that are nothing else there.
+    """
+    return rf"(?i:\b(?:{words}){_FILLER if near else ''}{_NUMBER_WORD})({value})\b"
 
 
 @lru_cache(maxsize=1)

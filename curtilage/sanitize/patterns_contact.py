@@ -1,5 +1,7 @@
 """How to reach a person: e-mail, telephone, address, network address; and when one was born."""
 
+# ruff: noqa: E501 - one expression a line reads better than one broken by width
+
 from __future__ import annotations
 
 from curtilage.sanitize import checks
@@ -17,7 +19,7 @@ DATE = (
 )
 _BORN = (
     r"born(?: on| in [A-Z][\w\-]+(?: on)?)?|d\.?o\.?b\.?|(?:date of )?birth(?: ?date|day)?(?: is| was)?|b\.|geboren(?: wurde)?(?: am| in [\w\-]+(?: am)?)?|geb\.(?: am)?|Geburts(?:datum|tag)"
-    r"|Geb\.-?Dat(?:um)?\.?|née?(?:\(e\))?(?: à [\w\-]+)?(?: le)?|naissance(?: le)?|date de naissance|DDN|nat[oaie](?:/a)?(?: a [\w\-]+(?: \([A-Z]{2}\))?)?,? il|data di nascita"
+    r"|Geb\.-?Dat(?:um)?\.?|née?(?:\(e\))?(?: à [\w\-]+)?(?: le)?|naissance(?: le)?|date de naissance(?: du \w+)?|DDN|nat[oaie](?:/a)?(?: a [\w\-]+(?: \([A-Z]{2}\))?)?,? il|data di nascita"
     r"|nacid[oa](?:/a)?(?: en [\w\-]+)?,? el|fecha de nacimiento|F\. ?nac\.?|geboortedatum|geboren op|compleanno|cumpleaños|anniversaire"
 )
 _CAP = rf"[{LETTER}][{LETTER}'.\-]*"
@@ -45,17 +47,19 @@ FIRST: tuple[Row, ...] = (
 )
 
 LAST: tuple[Row, ...] = (
-    ("DATE_OF_BIRTH", rf"(?i:(?:\b|[(])(?:{_BORN})(?:\s*\((?:DD|MM|TT|JJ|GG)[^)]{{2,12}}\))?[\s\"'*:=(>,\-]{{0,4}}(?:(?:is|was|ist|est|è|es|on|am|le|il|el|the)\s+)?)({DATE})", None),
+    ("DATE_OF_BIRTH", rf"(?i:(?:\b|[(])(?:{_BORN})(?:\s*\((?:DD|MM|TT|JJ|GG)[^)]{{2,12}}\))?[\s\"'*:=(>,\-]{{0,4}}(?:(?:is|was|ist|war|lautet|est|è|es|on|of|am|le|il|el|the)\s+){{0,2}})({DATE})", None),
+    ("DATE_OF_BIRTH", rf"({DATE})(?i: in [\w\-]+)? (?:geboren|born|née?)\b", None),
     ("DATE_OF_BIRTH", rf"[(,] ?\* ?({DATE})", None),
     ("IP_ADDRESS", r"(?:^|[^\w.])((?:\d{1,3}\.){3}\d{1,3})(?:\b|/\d{1,2})", whole(checks.address)),
     ("IP_ADDRESS", r"(?i)(?:^|[^\w:.])((?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,7}|(?:[0-9a-f]{1,4}:){1,7}:(?:[0-9a-f]{1,4})?|::(?:ffff:)?(?:\d{1,3}\.){3}\d{1,3})", whole(checks.address)),
     ("MAC_ADDRESS", r"(?i)\b(?:[0-9a-f]{2}[:\-]){5}[0-9a-f]{2}\b", None),
     # Streets with a number, and what belongs to them
-    ("ADDRESS", rf"(?:{_NAME}[ \-]){{0,3}}(?:{_NAME}(?:{_DE_STREET})|Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Gasse|Ring|Damm|Ufer) {_HOUSE}{_TOWN}", checks.street),
+    ("ADDRESS", rf"\b(?:(?:{_NAME}-){{0,3}}{_NAME}(?:{_DE_STREET})|(?:{_NAME}[ \-]){{1,2}}(?:Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Gasse|Ring|Damm|Ufer|Chaussee)|(?:Stra(?:ß|ss)e|Platz|Allee) de[sr] {_CAP}(?: {_NAME})?) {_HOUSE}{_TOWN}", checks.street),
+    ("ADDRESS", rf"(?i:\b(?:wohnt(?: in(?: der)?)?|wohnhaft(?: in)?(?: der)?|Anschrift|Adresse|address(?: is)?|lives at|living at|resides? at|Zustellung(?: bitte)? an|Grundstück|premises at|property at|réside|demeure|habite|sis|situé|residente in|risiede in|abita in|immobile di|sito in|reside en|vive en|domicilio en|sita en|inmueble de|domicilio|dirección|indirizzo)[ :]{{1,3}})((?:\d{{1,4}},? )?(?i:an der |am |im |in der |auf der |zum |zur |unter den |calle |via |rue )?{_NAME}(?:[ \-](?:de|del|della|la|du|des|der|den|dem|am|{_NAME})){{0,5}},? \d{{1,4}} ?[a-zA-Z]?\b{_TOWN})", checks.trimmed),
     ("ADDRESS", rf"\b(?:Am|An der|An den|Im|In der|In den|Auf der|Auf dem|Zum|Zur|Unter den|Unter der|Hinter der|Vor dem|Alte[rn]?|Neue[rn]?) {_NAME}(?: {_NAME})? {_HOUSE},?\s+(?:D-|A-|CH-)?\d{{4,5}}\s+{_NAME}(?:[ \-]{_NAME}){{0,2}}", None),
     ("ADDRESS", rf"\b{_HOUSE}(?: ?(?:bis|ter|quater))?,? (?i:rue|avenue|av\.|boulevard|bd\.?|place|quai|chemin|impasse|allées?|cours|route|square|passage|sentier|villa|cité|faubourg|rond-point|esplanade|promenade) (?:(?:de la |de l'|de |du |des |d'|l'|la |le |les |aux? ))?(?:\d{{1,2}} )?{_NAME}(?:[ \-'](?:de|du|des|la|le|les|et|{_NAME})){{0,5}}(?:,?\s+\d{{5}}\s+{_NAME}(?:[ \-](?:sur|sous|en|de|la|le|les|{_NAME})){{0,3}}(?: (?:CEDEX|Cedex)(?: \d{{1,2}})?)?)?", checks.trimmed),
     ("ADDRESS", rf"\b(?i:rue|avenue|boulevard|chemin|route|quai|ruelle)(?: (?:de la|de l'|de|du|des|d'|l'))?[ ']{_NAME}(?:[ \-]{_NAME}){{0,3}} \d{{1,3}}{_TOWN}", None),
-    ("ADDRESS", rf"\b(?:[Vv]ia|[Vv]iale|[Pp]iazza(?:le)?|[Cc]orso|[Ll]argo|[Vv]icolo|[Ss]trada|[Cc]ontrada|[Ll]ungotevere|[Ll]ungarno)(?: (?:de[il]|dell[aeo]|degli|di|d'))?[ ']{_NAME}(?:[ \-'](?:de[il]|dell[aeo]|degli|di|e|{_NAME})){{0,4}},? ?(?:n\.? ?)?{_HOUSE}{_TOWN}", None),
+    ("ADDRESS", rf"\b(?:[Vv]ia|[Vv]iale|[Pp]iazza(?:le)?|[Cc]orso|[Ll]argo|[Vv]icolo|[Ss]trada|[Cc]ontrada|[Ll]ungotevere|[Ll]ungarno)(?: (?:de[il]|dell[aeo]|degli|di|d'))?[ ']{_NAME}(?:[ \-'](?:de[il]|dell[aeo]|degli|di|e|{_NAME})){{0,4}}(?:, ?| )(?:n\.? ?)?{_HOUSE}{_TOWN}", None),
     ("ADDRESS", rf"\b(?:[Cc]alle|C/|C\.|[Aa]venida|[Aa]vda\.?|[Aa]v\.|[Pp]laza|[Pp]za\.?|[Pp]aseo|P\.º|[Cc]arrer|[Rr]onda|[Cc]amino|[Tt]ravesía|[Cc]arretera|[Gg]ran [Vv]ía|[Rr]ambla) ?(?:(?:de (?:la|los|las)|del|de|d')[ ']?)?{_NAME}(?: (?:de|la|del|los|las|y|{_NAME})){{0,5}},? ?(?:n\.?[ºo°]\.? ?|núm\.? ?)?{_HOUSE}(?:,? ?\d{{1,2}}\.?[ºª°](?: ?[A-Z]\b| (?:izq|dcha|izda)\.?)?)?{_TOWN}", None),
     ("ADDRESS", rf"\b(?:(?:Flat|Apt\.?|Apartment|Suite|Unit|Room|Floor) [\w\-]{{1,6}},? )?\d{{1,6}}[A-Za-z]?(?:-\d{{1,5}})? (?:(?:North|South|East|West|N\.?|S\.?|E\.?|W\.?|NW|NE|SW|SE) )?(?:(?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th)|of|the) ){{1,4}}(?:{_EN_STREET})(?:\b|[.,\s]|$)(?:[ ,]+(?:Apt\.?|Suite|Unit|Ste\.?|Floor|Fl\.?|#) ?[\w\-]{{1,6}})?(?:,? ?(?:{_NAME}[ ,\-]*){{1,4}}?(?:(?:{_STATE}) \d{{5}}(?:-\d{{4}})?|{_UK_POSTCODE}))?", checks.trimmed),
     ("ADDRESS", r"(?i)\b(?:P\.? ?O\.? ?Box|Postfach|Boîte postale|B\.?P\.|Casella postale|Apartado(?: de correos)?) \d{2,6}(?: \d{2})?\b", None),

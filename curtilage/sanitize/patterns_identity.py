@@ -1,19 +1,29 @@
 """Numbers by which states know people: tax, social security, health, identity documents."""
 
+# ruff: noqa: E501 - one expression a line reads better than one broken by width
+
 from __future__ import annotations
 
 from curtilage.sanitize import checks, checks_national
 from curtilage.sanitize.checks import whole
 from curtilage.sanitize.patterns import Row, context
 
-_DOCUMENT = r"[A-Z0-9]{1,3}[ \-]?\d[A-Z0-9]{4,8}\d?|\d{2}[A-Z]{2}\d{5}|[A-Z]{2}\d{5}[A-Z]{2}|[A-Z]\d[A-Z0-9]{6,8}"
+_DOCUMENT = r"[A-Z0-9]{6,12}|[A-Z]{1,3}[ \-]?\d{2,3}[ \-]?\d{3,5}[A-Z]{0,2}|\d{2,3} \d{3} \d{3,4}"
 ROWS: tuple[Row, ...] = (
     ("CH_AHV", r"\b756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}\b", whole(checks.ch_ahv)),
-    ("CH_AHV", context(r"AHV(?:-?(?:Nr|Nummer))?\.?|AVS|OASI|Sozialversicherung(?:snummer)?", r"756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}"), None),
+    (
+        "CH_AHV",
+        context(r"AHV(?:-?(?:Nr|Nummer))?\.?|AVS|OASI|Sozialversicherung(?:snummer)?", r"756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}", near=True),
+        None,
+    ),
     ("FR_NIR", r"\b[1-478] ?\d{2} ?\d{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}\b", whole(checks.fr_nir)),
     (
         "FR_NIR",
-        context(r"NIR|sécurité sociale|sécu|INSEE|N\.?I\.?R\.?", r"[1-478] ?\d{2} ?\d{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3}(?: ?/? ?\d{2})?"),
+        context(
+            r"NIR|sécurité sociale|sécu|INSEE|N\.?I\.?R\.?",
+            r"[1-478] ?\d{2} ?\d{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3}(?: ?/? ?\d{2})?",
+            near=True,
+        ),
         None,
     ),
     ("DE_TAX_ID", r"\b[1-9]\d(?:[ /]?\d){9}\b", whole(checks.de_tax_id)),
@@ -23,12 +33,13 @@ ROWS: tuple[Row, ...] = (
             r"Steuer-?ID(?:Nr)?\.?|Steuer-?IdNr\.?|IdNr\.?|Steueridentifikationsnummer|Steuerliche Identifikationsnummer|Identifikationsnummer"
             r"|tax id(?:entification)?|TIN",
             r"[1-9]\d(?:[ /]?\d){9}",
+            near=True,
         ),
         None,
     ),
     (
         "DE_TAX_NUMBER",
-        context(r"Steuer-?(?:nummer|Nr)\.?|St\.?-?Nr\.?", r"\d{2,3} ?/ ?\d{3,4} ?/ ?\d{4,5}|\d{13}|\d{10,11}"),
+        context(r"Steuer-?(?:nummer|Nr)\.?|St\.?-?Nr\.?", r"\d{2,3} ?/ ?\d{3,4} ?/ ?\d{4,5}|\d{13}|\d{10,11}", near=True),
         None,
     ),
     ("DE_TAX_NUMBER", r"\b\d{2,3}/\d{3}/\d{5}\b", None),
@@ -38,6 +49,7 @@ ROWS: tuple[Row, ...] = (
         context(
             r"RV-?N(?:umme)?r\.?|Rentenversicherung(?:snummer)?|Sozialversicherung(?:snummer|s-?Nr\.?)?|SV-?N(?:umme)?r\.?|Versicherungsnummer",
             r"\d{2} ?\d{6} ?[A-Z] ?\d{3}|\d{4} ?\d{6}",
+            near=True,
         ),
         None,
     ),
@@ -47,11 +59,12 @@ ROWS: tuple[Row, ...] = (
             r"KVNR|Krankenversicherten?(?:nummer|-?Nr\.?)|Versichertennummer|Versicherten-?Nr\.?|health insurance|EHIC|mutuelle|tessera sanitaria|policy"
             r"|Police(?:nnummer)?|Versicherungsschein(?:nummer)?",
             r"[A-Z]\d{9}|(?:[A-Z]{1,4}[\-/ ]?)?\d[\d\-/. ]{5,22}\d",
+            near=True,
         ),
         None,
     ),
     ("FR_TAX_ID", r"\b[0-3]\d(?: ?\d){11}\b", whole(checks.fr_tax_id)),
-    ("FR_TAX_ID", context(r"numéro fiscal|SPI|n° fiscal|référence fiscale", r"[0-3]\d(?: ?\d){11}"), None),
+    ("FR_TAX_ID", context(r"numéro fiscal|SPI|n° fiscal|référence fiscale", r"[0-3]\d(?: ?\d){11}", near=True), None),
     (
         "IT_FISCAL_CODE",
         r"(?i)\b[A-Z]{6} ?[0-9LMNPQRSTUV]{2} ?[A-EHLMPRST][0-9LMNPQRSTUV]{2} ?[A-Z][0-9LMNPQRSTUV]{3} ?[A-Z]\b",
@@ -59,33 +72,43 @@ ROWS: tuple[Row, ...] = (
     ),
     (
         "IT_FISCAL_CODE",
-        context(r"codice fiscale|C\.?F\.?|cod\. ?fisc\.?", r"[A-Za-z]{6} ?\w{2} ?[A-Za-z]\w{2} ?[A-Za-z]\w{3} ?[A-Za-z]"),
+        context(r"codice fiscale|C\.?F\.?|cod\. ?fisc\.?", r"[A-Za-z]{6} ?\w{2} ?[A-Za-z]\w{2} ?[A-Za-z]\w{3} ?[A-Za-z]", near=True),
         None,
     ),
     ("ES_ID", r"(?i)\b(?:[XYZ][\- ]?\d{7}|\d{1,2}\.?\d{3}\.?\d{3}|[KLM]\d{7})[\- ]?[A-Z]\b", whole(checks.es_id)),
     (
         "ES_ID",
-        context(r"DNI|NIE|NIF|D\.N\.I\.|N\.I\.E\.|N\.I\.F\.", r"(?:[XYZKLMxyz][\- ]?\d{7}|\d{1,2}\.?\d{3}\.?\d{3})[\- ]?[A-Za-z]"),
+        context(
+            r"DNI|NIE|NIF|D\.N\.I\.|N\.I\.E\.|N\.I\.F\.", r"(?:[XYZKLMxyz][\- ]?\d{7}|\d{1,2}\.?\d{3}\.?\d{3})[\- ]?[A-Za-z]", near=True
+        ),
         None,
     ),
     (
         "ES_SOCIAL",
-        context(r"seguridad social|NAF|NUSS|n\.?º? de afiliación", r"\d{2}[ /\-]?\d{8}[ /\-]?\d{2}|\d{2}[ /\-]?\d{7}[ /\-]?\d{2}"),
+        context(
+            r"seguridad social|NAF|NUSS|n\.?º? de afiliación", r"\d{2}[ /\-]?\d{8}[ /\-]?\d{2}|\d{2}[ /\-]?\d{7}[ /\-]?\d{2}", near=True
+        ),
         None,
     ),
     ("UK_NINO", r"(?i)\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ \-]?[A-D]\b", whole(checks.uk_nino)),
-    ("UK_NINO", context(r"NINO|NI number|National Insurance|N\.I\.", r"[A-Za-z]{2} ?\d{2} ?\d{2} ?\d{2}(?: ?[A-Da-d])?"), None),
+    ("UK_NINO", context(r"NINO|NI number|National Insurance|N\.I\.", r"[A-Za-z]{2} ?\d{2} ?\d{2} ?\d{2}(?: ?[A-Da-d])?", near=True), None),
     ("UK_NHS", r"\b\d{3}[ \-]\d{3}[ \-]\d{4}\b", whole(checks.uk_nhs)),
-    ("UK_NHS", context(r"NHS", r"\d{3}[ \-]?\d{3}[ \-]?\d{4}"), None),
-    ("UK_UTR", context(r"UTR|unique taxpayer reference", r"\d{5} ?\d{5}K?|\d{13}"), None),
+    ("UK_NHS", context(r"NHS", r"\d{3}[ \-]?\d{3}[ \-]?\d{4}", near=True), None),
+    ("UK_UTR", context(r"UTR|unique taxpayer reference", r"\d{5} ?\d{5}K?|\d{13}", near=True), None),
     ("UK_DRIVING", r"\b[A-Z9]{5}\d[0156]\d[0-3]\d\d[A-Z9]{2}[A-Z0-9]{3}\b", None),
     ("IE_PPS", r"(?i)\b\d{7} ?[A-W][A-IW]?\b", whole(checks.ie_pps)),
-    ("IE_PPS", context(r"PPSN?|personal public service", r"\d{7} ?[A-Wa-w][A-Ia-iWw]?"), None),
+    ("IE_PPS", context(r"PPSN?|personal public service", r"\d{7} ?[A-Wa-w][A-Ia-iWw]?", near=True), None),
     ("US_SSN", r"\b\d{3}[\- ]\d{2}[\- ]\d{4}\b", whole(checks.us_ssn)),
-    ("US_SSN", context(r"SSN|social(?: security)?|ITIN|taxpayer|SS#", r"\d{3}[ .\-]?\d{2}[ .\-]?\d{4}|[Xx*]{3}-[Xx*]{2}-\d{4}"), None),
+    (
+        "US_SSN",
+        context(r"SSN|social(?: security)?|ITIN|taxpayer|SS#", r"\d{3}[ .\-]?\d{2}[ .\-]?\d{4}|[Xx*]{3}-[Xx*]{2}-\d{4}", near=True),
+        None,
+    ),
     (
         "NL_BSN",
-        context(r"BSN|burgerservicenummer|sofi-?nummer|citizen service", r"\d{4}[. ]?\d{2}[. ]?\d{3}|\d{3}[. ]?\d{3}[. ]?\d{3}|\d{8}"),
+        context(
+            r"BSN|burgerservicenummer|sofi-?nummer|citizen service", r"\d{4}[. ]?\d{2}[. ]?\d{3}|\d{3}[. ]?\d{3}[. ]?\d{3}|\d{8}", near=True
+        ),
         None,
     ),
     ("NL_BSN", r"\b\d{4}\.\d{2}\.\d{3}\b", whole(checks.nl_bsn)),
@@ -95,24 +118,25 @@ ROWS: tuple[Row, ...] = (
         context(
             r"NRN|rijksregister(?:nummer)?|registre national|INSZ|NISS|national register",
             r"\d{2}[. ]?\d{2}[. ]?\d{2}[\- .]?\d{3}[. \-]?\d{2}",
+            near=True,
         ),
         None,
     ),
-    ("AT_SVNR", context(r"SVNR|SV-Nr\.?|Sozialversicherungsnummer|Versicherungsnummer", r"\d{4}[ /\-]?\d{6}"), None),
+    ("AT_SVNR", context(r"SVNR|SV-Nr\.?|Sozialversicherungsnummer|Versicherungsnummer", r"\d{4}[ /\-]?\d{6}", near=True), None),
     ("AT_SVNR", r"\b[1-9]\d{3} [0-3]\d[01]\d\d{2}\b", whole(checks_national.at_svnr)),
     ("PL_PESEL", r"\b\d{11}\b", whole(checks_national.pl_pesel)),
-    ("PL_PESEL", context(r"PESEL", r"\d{11}"), None),
+    ("PL_PESEL", context(r"PESEL", r"\d{11}", near=True), None),
     ("SE_PERSONNUMMER", r"\b(?:19|20)?\d{6}[\-+]\d{4}\b", whole(checks_national.se_personnummer)),
-    ("DK_CPR", context(r"CPR(?:-nummer)?|personnummer", r"\d{6}[\- ]?\d{4}"), None),
+    ("DK_CPR", context(r"CPR(?:-nummer)?|personnummer", r"\d{6}[\- ]?\d{4}", near=True), None),
     ("DK_CPR", r"\b[0-3]\d[01]\d{3}-\d{4}\b", whole(checks_national.dk_cpr)),
     ("FI_HETU", r"\b[0-3]\d[01]\d{3}[\-+A-FU-Y]\d{3}[0-9A-Y]\b", whole(checks_national.fi_hetu)),
-    ("PT_NIF", context(r"NIF|contribuinte|N\.º de contribuinte", r"\d{3} ?\d{3} ?\d{3}"), None),
+    ("PT_NIF", context(r"NIF|contribuinte|N\.º de contribuinte", r"\d{3} ?\d{3} ?\d{3}", near=True), None),
     ("CZ_RODNE", r"\b\d{6}/\d{3,4}\b", whole(checks_national.cz_rodne)),
     ("RO_CNP", r"\b[1-8]\d{12}\b", whole(checks_national.ro_cnp)),
-    ("BG_EGN", context(r"EGN|ЕГН", r"\d{10}"), None),
-    ("HR_OIB", context(r"OIB", r"\d{11}"), None),
-    ("GR_AMKA", context(r"AMKA|AFM", r"\d{9}|\d{11}"), None),
-    ("LU_MATRICULE", context(r"matricule(?: nationale?)?", r"(?:19|20)\d{2} ?\d{2} ?\d{2} ?\d{3} ?\d{2}"), None),
+    ("BG_EGN", context(r"EGN|ЕГН", r"\d{10}", near=True), None),
+    ("HR_OIB", context(r"OIB", r"\d{11}", near=True), None),
+    ("GR_AMKA", context(r"AMKA|AFM", r"\d{9}|\d{11}", near=True), None),
+    ("LU_MATRICULE", context(r"matricule(?: nationale?)?", r"(?:19|20)\d{2} ?\d{2} ?\d{2} ?\d{3} ?\d{2}", near=True), None),
     ("PASSPORT", r"\b[PIACV][A-Z<][A-Z]{3}[A-Z]+(?:<[A-Z]+)*<<[A-Z<]{4,}(?:\s{1,4}[A-Z0-9<]{28,44})?", None),
     ("PASSPORT", r"\b[A-Z0-9<]{9}\d(?:[A-Z]{3}|D<<)\d{7}[MFX<]\d{7}[A-Z0-9<]{2,16}", whole(checks.mrz)),
     ("PASSPORT", r"\bI[D<A-Z][A-Z<]{3}[A-Z0-9<]{25}\b", None),
@@ -123,6 +147,7 @@ ROWS: tuple[Row, ...] = (
             r"|Ausweis(?:nummer|-Nr\.?)?|carte (?:nationale )?d'identité|CNI|ID[ -]card|identity (?:card|document)|carta d'identità|C\.?I\.?E\.?"
             r"|documento de identidad|travel document|residence permit|Aufenthaltstitel|titre de séjour|permesso di soggiorno",
             _DOCUMENT,
+            near=True,
         ),
         checks.has_digits,
     ),
@@ -132,6 +157,7 @@ ROWS: tuple[Row, ...] = (
         context(
             r"driving licen[cs]e|driver'?s? licen[cs]e|Führerschein(?:nummer|-Nr\.?)?|permis de conduire|patente(?: di guida)?|permiso de conducir|rijbewijs",
             r"[A-Z0-9][A-Z0-9\-]{4,18}\d[A-Z0-9]*|\d[A-Z0-9 ]{6,16}\d",
+            near=True,
         ),
         checks.has_digits,
     ),
@@ -140,6 +166,7 @@ ROWS: tuple[Row, ...] = (
         context(
             r"licen[cs]e plate|number plate|registration(?: plate| mark)|(?:amtliches )?Kennzeichen|plaque(?: d'immatriculation)?|immatriculation|targa|matrícula|kenteken",
             r"[A-ZÄÖÜ]{1,3}[\- ]?[A-Z]{1,2}[\- ]?\d{1,4}[EH]?|[A-Z]{2}[\- ]?\d{3}[\- ]?[A-Z]{2}|\d{4} ?[A-Z]{3}|[A-Z]{2}\d{2} ?[A-Z]{3}|[A-Z0-9]{1,4}[\- ][A-Z0-9]{2,4}(?:[\- ][A-Z0-9]{1,3})?",
+            near=True,
         ),
         checks.has_digits,
     ),
@@ -150,6 +177,7 @@ ROWS: tuple[Row, ...] = (
             r"|patient(?: id| number| no\.?)|medical record(?: number)?|MRN|customer (?:id|number|no\.?)|Kunden(?:nummer|-Nr\.?)|numéro client|client (?:id|number)"
             r"|codice cliente|número de cliente|member(?:ship)? (?:id|number|no\.?)|student (?:id|number)",
             r"[A-Z]{0,4}[\-/]?\d[A-Z0-9\-/]{2,14}",
+            near=True,
         ),
         checks.has_digits,
     ),
@@ -158,6 +186,7 @@ ROWS: tuple[Row, ...] = (
         context(
             r"tax(?:payer)? (?:id|identification|reference|number)|tax (?:ref|no)\.?|TIN|NIF|identifiant fiscal",
             r"[A-Z]{0,3}\d(?:[ /\-.]?[0-9A-Z]){6,13}",
+            near=True,
         ),
         checks.has_digits,
     ),

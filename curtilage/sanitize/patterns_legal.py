@@ -4,6 +4,8 @@ Citations of statutes (§ 823 BGB, Regulation (EU) 2016/679, 42 U.S.C. § 1983) 
 client and stay; a court's own number for a case does, also where its decision is published.
 """
 
+# ruff: noqa: E501 - one expression a line reads better than one broken by width
+
 from __future__ import annotations
 
 from curtilage.sanitize import checks

@@ -1,5 +1,7 @@
 """Banking: accounts, cards, and the numbers of banks and companies that stand beside them."""
 
+# ruff: noqa: E501 - one expression a line reads better than one broken by width
+
 from __future__ import annotations
 
 from curtilage.sanitize import checks
@@ -26,31 +28,41 @@ ROWS: tuple[Row, ...] = (
             r"VAT(?: reg(?:istration|\.)?)?|USt-?Id(?:Nr)?\.?|Umsatzsteuer-?(?:ID|Identifikationsnummer)|UID|TVA(?: intracommunautaire)?"
             r"|P(?:artita|\.)? ?IVA|N?IVA|BTW|NIF-IVA",
             r"[A-Z]{2} ?[0-9A-Z](?:[ .]?[0-9A-Z]){6,12}|\d{9}|\d{11}",
+            near=True,
         ),
         None,
     ),
     ("CH_UID", r"\bCHE[\- ]?\d{3}[. ]?\d{3}[. ]?\d{3}\b", whole(checks.ch_uid)),
-    ("FR_SIREN", context(r"SIREN|SIRET|RCS(?: [A-ZÉ][A-Za-zé\-]+){1,3}|Kbis", r"\d{3}[ .]?\d{3}[ .]?\d{3}(?:[ .]?\d{5})?"), None),
+    (
+        "FR_SIREN",
+        context(r"SIREN|SIRET|RCS(?: [A-ZÉ][A-Za-zé\-]+){1,3}|Kbis", r"\d{3}[ .]?\d{3}[ .]?\d{3}(?:[ .]?\d{5})?", near=True),
+        None,
+    ),
     ("FR_SIREN", r"\b\d{3} \d{3} \d{3} \d{5}\b", whole(checks.luhn_whole)),
     ("FR_SIREN", r"(?:^|[^\d.,\- ] ?)(\d{3} \d{3} \d{3})\b", whole(checks.luhn_whole)),
     ("FR_SIREN", r"\b\d{14}\b", whole(checks.siret)),
-    ("IT_VAT", context(r"P(?:artita|\.)? ?IVA|VAT|IVA|C\.?F\.?|codice fiscale", r"\d{11}"), None),
+    ("IT_VAT", context(r"P(?:artita|\.)? ?IVA|VAT|IVA|C\.?F\.?|codice fiscale", r"\d{11}", near=True), None),
     ("ES_CIF", r"\b[ABCDEFGHJNPQRSUVW][\- ]?\d{2}\.?\d{3}\.?\d{2}[\- ]?[0-9A-J]\b", whole(checks.es_cif)),
     ("BIC", r"\b[A-Z]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?\b", whole(checks.bic)),
-    ("BIC", context(r"BIC|SWIFT(?:[ \-]?BIC|[ \-]?code)?|BIC/SWIFT|SWIFT/BIC", r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?"), None),
-    ("US_ROUTING", context(r"ABA(?: routing)?|routing(?: transit)?|RTN|transit", r"\d{9}"), None),
-    ("UK_SORT_CODE", context(r"sort[ \-]?code", r"\d{2}[ \-]?\d{2}[ \-]?\d{2}"), None),
+    ("BIC", context(r"BIC|SWIFT(?:[ \-]?BIC|[ \-]?code)?|BIC/SWIFT|SWIFT/BIC", r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", near=True), None),
+    ("US_ROUTING", context(r"ABA(?: routing)?|routing(?: transit)?|RTN|transit", r"\d{9}", near=True), None),
+    ("UK_SORT_CODE", context(r"sort[ \-]?code", r"\d{2}[ \-]?\d{2}[ \-]?\d{2}", near=True), None),
     (
         "BANK_ACCOUNT",
         context(
             r"(?:bank |current |savings |checking |client |escrow )?account(?: no)?|acct\.?|(?:Bank)?Konto(?:nummer|nr\.?)?|Kto\.?(?:-Nr\.?)?|compte"
             r"(?: bancaire)?|a/c|conto(?: corrente)?|c/c|cuenta(?: bancaria| corriente)?|rekening(?:nummer)?|Depot(?:nummer)?",
             r"\d(?:[ \-]?\d){5,19}|[A-Z]{2,4}-?\d{6,14}",
+            near=True,
         ),
         None,
     ),
-    ("BANK_CODE", context(r"BLZ|Bankleitzahl|ABI|CAB|code banque|code guichet|Clearing(?:-?Nr\.?)?", r"\d{3} ?\d{3} ?\d{2}|\d{4,5}"), None),
-    ("US_EIN", context(r"F?EIN|employer identification|federal tax|tax id(?:entification)?", r"\d{2}-\d{7}|\d{9}"), None),
+    (
+        "BANK_CODE",
+        context(r"BLZ|Bankleitzahl|ABI|CAB|code banque|code guichet|Clearing(?:-?Nr\.?)?", r"\d{3} ?\d{3} ?\d{2}|\d{4,5}", near=True),
+        None,
+    ),
+    ("US_EIN", context(r"F?EIN|employer identification|federal tax|tax id(?:entification)?", r"\d{2}-\d{7}|\d{9}", near=True), None),
     ("US_EIN", r"\b(?:0[1-6]|1[0-6]|2[0-7]|[345]\d|6[0-8]|7[1-7]|8[0-8]|9[0-589])-\d{7}\b", None),
     (
         "COMPANY_NUMBER",
@@ -58,6 +70,7 @@ ROWS: tuple[Row, ...] = (
             r"company(?: registration| reg\.?)?(?: number| no\.?)|registered (?:in England(?: and Wales)? )?(?:under|with) (?:company )?number"
             r"|Handelsregister(?:nummer)?|Companies House|KvK(?:-nummer)?|Firmenbuch(?:nummer)?|REA",
             r"[A-Z]{0,3} ?\d{5,10}[a-z]?",
+            near=True,
         ),
         None,
     ),

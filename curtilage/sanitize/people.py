@@ -5,10 +5,16 @@ initial, a company's suffix. The rules are linear in the text and look at capita
 worker to lose (docs/adr/0007). What a rule is not sure of stays, except behind a title, a role or a label, where a name is expected.
 """
 
+# ruff: noqa: E501, SIM905 - a list of words is read as words
+
 from __future__ import annotations
 
 import re
+from collections.abc import Set
+from functools import lru_cache
 from typing import NamedTuple
+
+import re2
 
 from curtilage.sanitize import people_words as words
 from curtilage.sanitize.names import (
@@ -24,10 +30,13 @@ from curtilage.sanitize.names import (
     flags_of,
     key_of,
 )
+from curtilage.sanitize.shapes import score
 
 PERSON = "PERSON"
 
-_TOKEN = re.compile(r"(?:[dDlLO]['’])?[A-ZÀ-ÖØ-ÞĀ-Ɏ](?:[^\W\d_]|['’\-](?=[^\W\d_]))*\.?")
+_REST = r"(?:[^\W\d_]|['’\-](?=[^\W\d_]))*\.?"
+_TOKEN = re.compile(r"(?:[dDlLO]['’])?[A-ZÀ-ÖØ-ÞĀ-Ɏ]" + _REST)
+_TOKEN_LATIN_1 = re.compile(r"(?:[dDlLO]['’])?[A-ZÀ-ÖØ-Þ]" + _REST)  # a smaller set of first letters is found three times as fast
 _GAP = re.compile(
     r"[ \t]{0,2}\n?[ \t]{0,2}(?:(?:von|van|vom|zu|zum|zur|der|den|ten|ter|de|del|della|delle|dello|degli|dei|di|da|dal|do|dos|das|du|des|la|le|lo|el|al|bin|bint|ibn|ben|abu|av|af|y|e|i)"
     r"[ \t]+){0,3}"
@@ -35,11 +44,26 @@ _GAP = re.compile(
 _LOWER_PARTICLE = re.compile(r"[ \t](?:von|van|de|del|della|di|da|du|der|den|ter|la|le|bin|ibn|al|el|y)[ \t]")
 _CUE = re.compile(words.CUES + r"$", re.IGNORECASE)
 _TITLE_BEFORE = re.compile(words.TITLES + r"$")
+_SURE_TITLE_BEFORE = re.compile(words.SURE_TITLES + r"$")
+_SURE_TITLE_ANYWHERE = re2.compile(words.SURE_ANYWHERE)
+_GERMAN = re.compile(r"\b(?:der|die|das|und|ist|nicht|mit|von|dem|den|hat|wurde|wird|ein|eine|auf|sich|bei)\b")
+_LOWER_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+_LOWER_CUE = re.compile(
+    r"(?:my name is|i am|ich heiße|mein name ist|je m'appelle|mi chiamo|me llamo|names?:|client|mr|mrs|ms|herr|frau|dr\.?)\s{1,2}\Z"
+)
 _LABEL_BEFORE = re.compile(words.LABELS + r"$", re.IGNORECASE)
 _ORG_AFTER = re.compile(words.ORGANISATIONS)
 _PLACE_BEFORE = re.compile(words.PLACES_BEFORE + r"$")
 _PERSON_AFTER = re.compile(words.PERSON_AFTER)
 _TITLE_WORDS = words.TITLE_WORDS
+_ALL_TITLES = frozenset(words.ALL_TITLES.lower().split())
+_SURE_TITLES = frozenset(words.SURE.lower().split())
+_LAST_WORD = re.compile(words.LAST_WORDS, re.IGNORECASE)
+_PARTICLES = frozenset(
+    "de del della delle dello di da dal das do dos du des la le lo van von vom der den ten ter zu zum zur el al bin ben ibn abu mac mc san santa st".split()
+)
+_ROMAN = re.compile(r"[IVXLC]{1,5}")
+_COMMA = re.compile(r", ?")
 _LONGEST = 5
 
 
@@ -55,9 +79,14 @@ class Token(NamedTuple):
 
 def _tokens(text: str) -> list[Token]:
     found: list[Token] = []
-    for match in _TOKEN.finditer(text):
+    for match in (_TOKEN if max(text, default="") > "ÿ" else _TOKEN_LATIN_1).finditer(text):
         word, start, end = match.group(), match.start(), match.end()
-        if not word[0].isupper() and word[1:2] not in "'’":
+        if word[1:2] in ("'", "’") and word[0] in "dDlL" and len(word) > 2:
+            if not word[2].isupper():
+                continue  # an elided article: "L'e-mail"
+            if word[0] in "dlL":
+                word, start = word[2:], start + 2
+        if not word[0].isupper():
             continue
         if word.endswith("."):
             if len(word) > 2 and not (len(word) <= 5 and "-" in word):
@@ -70,39 +99,50 @@ def _tokens(text: str) -> list[Token]:
         if len(word) == 1:
             found.append(Token(start, end, word, 0, True))
             continue
-        found.append(Token(start, end, word, flags_of(word), False))
+        found.append(Token(start, end, word, _flags(word), False))
     return found
 
 
-def find_people(text: str, known: frozenset[str] | set[str] = frozenset()) -> list[tuple[int, int]]:
+@lru_cache(maxsize=16384)
+def _flags(word: str) -> int:
+    """What the table says, less what is never a name."""
+    return COMMON if key_of(word) in words.NEVER else flags_of(word)
+
+
+def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int]]:
     """Where people are named, left to right.
 
     Args:
         text: folded text.
         known: words, as the table spells them, that were part of a name earlier in the call; they are names here too.
     """
+    if text.islower():
+        return _lower_case(text)
     tokens = _tokens(text)
     if not tokens:
         return []
     spans: list[tuple[int, int]] = []
     learned: set[str] = set()
+    titled = _SURE_TITLE_ANYWHERE.search(text) is not None
     index = 0
     while index < len(tokens):
-        taken = _name_at(text, tokens, index)
-        if not taken:
+        token = tokens[index]
+        if token.flags & COMMON and not token.flags & NAME and not (titled and _behind_sure_title(text, token.start)):
             index += 1
             continue
-        run = tokens[index : index + taken]
-        spans.append((run[0].start, run[-1].end))
-        learned.update(key_of(token.word) for token in run if not token.initial and not token.flags & COMMON and len(token.word) > 2)
-        index += taken
+        taken, person = _name_at(text, tokens, index)
+        if person:
+            run = tokens[index : index + taken]
+            spans.append((run[0].start, run[-1].end))
+            learned.update(_key(token) for token in run if _telling(token))
+        index += max(1, taken)
     learned |= known
     if learned:
         spans += [
             (token.start, token.end)
             for token in tokens
             if not token.initial
-            and key_of(token.word) in learned
+            and _key(token) in learned
             and not any(start < token.end and end > token.start for start, end in spans)
             and not _ORG_AFTER.match(text, token.end)
             and not _PLACE_BEFORE.search(text, max(0, token.start - 24), token.start)
@@ -113,72 +153,123 @@ def find_people(text: str, known: frozenset[str] | set[str] = frozenset()) -> li
 
 def words_of(name: str) -> set[str]:
     """The words of a found name that stand for the person by themselves."""
-    return {key_of(token.word) for token in _tokens(name) if not token.initial and not token.flags & COMMON and len(token.word) > 2}
+    return {_key(token) for token in _tokens(name) if _telling(token)}
+
+
+def _telling(token: Token) -> bool:
+    """Whether a part of a name stands for the person by itself, and is not a word of the language."""
+    return not token.initial and not token.flags & (COMMON | PLACE) and len(token.word) > 2 and _key(token) not in words.NEVER
+
+
+def _key(token: Token) -> str:
+    return key_of(token.word)
+
+
+def _lower_case(text: str) -> list[tuple[int, int]]:
+    """Text without a capital, as people type in a hurry: only a sure given name and a surname beside it."""
+    spans: list[tuple[int, int]] = []
+    before: re.Match[str] | None = None
+    for match in _LOWER_WORD.finditer(text):
+        if before is not None and text[before.end() : match.start()] == " ":
+            given, surname = _flags(before.group()), _flags(match.group())
+            sure = given & FREQUENT_GIVEN and not given & (GIVEN_OR_WORD | COMMON) and surname & SURNAME and not surname & (COMMON | PLACE)
+            if sure or (
+                given & GIVEN
+                and (surname & SURNAME or not surname & COMMON)
+                and _LOWER_CUE.search(text[max(0, before.start() - 20) : before.start()]) is not None
+            ):
+                spans.append((before.start(), match.end()))
+                before = None
+                continue
+        before = match
+    return spans
 
 
 # ---- one candidate
 
 
-def _name_at(text: str, tokens: list[Token], index: int) -> int:
-    """How many tokens from here are a person's name; 0 when none."""
+def _name_at(text: str, tokens: list[Token], index: int) -> tuple[int, bool]:
+    """How many tokens from here belong together, and whether they are a person's name."""
     first = tokens[index]
-    if first.word in _TITLE_WORDS or key_of(first.word) in words.NEVER:
-        return 0
-    run = _run(text, tokens, index)
+    if _key(first) in words.NEVER:
+        return 1, False
     expected = _expected(text, first.start)
-    length = _length(text, run, expected)
+    if first.word in _TITLE_WORDS and not (expected > 1 and first.flags & SURNAME):
+        return 1, False
+    if index + 1 < len(tokens) and f"{_key(first)} {_key(tokens[index + 1])}" in words.NOT_PEOPLE:
+        return 2, False
+    run = _run(text, tokens, index)
+    if not run:
+        return 1, False
+    if first.word in _TITLE_WORDS and len(run) > 1:
+        return 1, False
+    length = _length(text, run, expected) or _reversed(text, tokens, index)
     if not length:
-        return 0
-    last = run[length - 1]
-    if _ORG_AFTER.match(text, last.end):
-        return 0
-    if _PLACE_BEFORE.search(text, max(0, first.start - 24), first.start):
-        return 0
-    if length > 1 and " ".join(key_of(token.word) for token in run[:2]) in words.NOT_PEOPLE:
-        return 0
-    return length
+        return 1, False
+    if _ORG_AFTER.match(text, tokens[index + length - 1].end) or _PLACE_BEFORE.search(text, max(0, first.start - 24), first.start):
+        return length, False
+    return length, True
 
 
 def _run(text: str, tokens: list[Token], index: int) -> list[Token]:
-    """The tokens that could belong to one name: side by side, with particles between."""
+    """The tokens that could belong to one name: side by side, with particles between; none when a company's suffix follows."""
     run = [tokens[index]]
     for token in tokens[index + 1 : index + _LONGEST + 1]:
         before = run[-1]
+        if _ORG_AFTER.match(text, before.end) and not (token.flags & FREQUENT_SURNAME and _strong_given(before)):
+            return []
         gap = _GAP.match(text, before.end, token.start)
         if gap is None or gap.end() != token.start or (token.start == before.end and not before.initial):
             break
         if "\n" in gap.group() and not (token.flags & SURNAME and not token.flags & COMMON and before.flags & GIVEN):
             break
-        if key_of(token.word) in words.NEVER or token.word in _TITLE_WORDS:
+        if (
+            _key(token) in words.NEVER
+            or _ROMAN.fullmatch(token.word)
+            or (token.word in _TITLE_WORDS and not (token.flags & SURNAME and _strong_given(before)))
+        ):
             break
         run.append(token)
     return run
 
 
+def _word_before(text: str, start: int) -> str:
+    """The word before, as it is written, with what sticks to it."""
+    before = text[max(0, start - 28) : start].split()
+    return before[-1] if before else ""
+
+
+def _behind_sure_title(text: str, start: int) -> bool:
+    return _word_before(text, start).rstrip(".").lower() in _SURE_TITLES
+
+
+@lru_cache(maxsize=8192)
+def _may_be_cue(word: str) -> bool:
+    """Whether a word can be the last of a role, a phrase or a greeting; asked before the long expression is."""
+    return _LAST_WORD.fullmatch(word) is not None
+
+
 def _expected(text: str, start: int) -> int:
-    """How strongly the words before ask for a name: 2 behind a title or a label, 1 behind a role, 0 otherwise."""
-    window = max(0, start - 48)
-    before = text[window:start]
-    if _TITLE_BEFORE.search(before) or _LABEL_BEFORE.search(before):
+    """How strongly the words before ask for a name: 3 behind a sure title, 2 behind a title or a label, 1 behind a role, 0 otherwise."""
+    word = _word_before(text, start)
+    if not word:
+        return 0
+    window = text[max(0, start - 48) : start]
+    if word.rstrip(".").lower() in _ALL_TITLES and _TITLE_BEFORE.search(window):
+        return 3 if _SURE_TITLE_BEFORE.search(window) else 2
+    if (":" in word or "=" in word) and _LABEL_BEFORE.search(window):
         return 2
-    return 1 if _CUE.search(before) else 0
+    return 1 if _may_be_cue(word) and _CUE.search(window) else 0
 
 
 def _plausible(token: Token) -> bool:
     """A word that may be a surname nobody listed."""
-    return len(token.word) > 2 and not token.flags & (COMMON | PLACE) and key_of(token.word) not in words.NEVER
-
-
-def _is_surname(token: Token, *, sure: bool) -> bool:
-    flags = token.flags
-    if not flags & SURNAME:
-        return bool(flags & GIVEN and not flags & GIVEN_OR_WORD)
-    return not flags & SURNAME_OR_WORD or bool(flags & FREQUENT_SURNAME) or (not sure and flags & NAME == NAME)
+    return len(token.word) > 1 and not token.flags & (COMMON | PLACE) and _key(token) not in words.NEVER
 
 
 def _strong_given(token: Token) -> bool:
     flags = token.flags
-    if not flags & GIVEN or flags & GIVEN_OR_WORD:
+    if not flags & GIVEN or flags & GIVEN_OR_WORD or (token.word.isupper() and len(token.word) < 5):
         return False
     return not (flags & FREQUENT_SURNAME and not flags & FREQUENT_GIVEN)
 
@@ -187,8 +278,8 @@ def _length(text: str, run: list[Token], expected: int) -> int:
     first = run[0]
     if first.initial:
         return _after_initials(text, run, expected)
-    if expected == 2:
-        return _after_title(run)
+    if expected > 1:
+        return _after_title(text, run, sure=expected == 3)
     if first.flags & GIVEN:
         found = _from_given(text, run, expected)
         if found:
@@ -197,11 +288,39 @@ def _length(text: str, run: list[Token], expected: int) -> int:
         found = _surname_first(text, run, expected)
         if found:
             return found
-    if expected == 1:
-        return _after_role(text, run)
-    if len(run) > 1 and _person_follows(text, run):
-        return min(len(run), 3)
-    return 0
+    return (expected and _after_role(run)) or _by_shape(text, run, expected)
+
+
+def _weight(token: Token) -> float:
+    """How much a word by itself speaks for a name; a word nobody listed is weighed by its letters."""
+    flags = token.flags
+    if token.initial or len(token.word) < 3 or token.word.isupper():
+        return -9.0
+    if flags & NAME:
+        return (
+            (3.0 if flags & GIVEN else 2.0)
+            + (1.5 if flags & FREQUENT_SURNAME else 0.0)
+            - (3.0 if flags & COMMON else 0.0)
+            - (1.5 if flags & PLACE else 0.0)
+        )
+    if flags:
+        return -9.0
+    return min(4.0, score(_key(token)))
+
+
+def _by_shape(text: str, run: list[Token], expected: int) -> int:
+    """Two words side by side that together look like a name, though no rule is sure of either."""
+    if len(run) < 2:
+        return 0
+    first, second = _weight(run[0]), _weight(run[1])
+    needed = 0.5 if expected or _person_follows(text, run) else 2.5
+    if (
+        first + second < needed
+        or min(first, second) < (-1.0 if needed < 1 else 0.0)
+        or not (run[0].flags & run[1].flags & NAME or not (run[0].flags and run[1].flags))
+    ):
+        return 0
+    return 2 + sum(1 for _ in range(1) if len(run) > 2 and _weight(run[2]) > 1.0)
 
 
 def _after_initials(text: str, run: list[Token], expected: int) -> int:
@@ -227,19 +346,30 @@ def _more(rest: list[Token]) -> int:
     return count
 
 
-def _after_title(run: list[Token]) -> int:
+def _is_particle(token: Token) -> bool:
+    return _key(token) in _PARTICLES
+
+
+def _after_title(text: str, run: list[Token], *, sure: bool) -> int:
     """Behind a title or a label: the first word is a name unless it is a word of the language and no name; then names go on."""
-    count = 0
-    for number, token in enumerate(run[:4]):
-        common = token.flags & COMMON and not token.flags & NAME
-        if common and number == 0:
-            return 0
-        if common or (number > 0 and token.flags & COMMON and not token.flags & (FREQUENT_SURNAME | GIVEN)):
-            break
+    count = words_seen = 0
+    for token in run[:5]:
+        if not token.initial and not _is_particle(token):
+            common = bool(token.flags & COMMON)
+            if words_seen == 0 and common and not token.flags & NAME and not sure:
+                return 0
+            if words_seen and common and not token.flags & (FREQUENT_SURNAME | GIVEN) and (_is_german(text) or not token.flags & SURNAME):
+                break
+            if words_seen == 3:
+                break
+            words_seen += 1
         count += 1
-        if number > 0 and not token.initial and not token.flags & GIVEN and number >= 2:
-            break
-    return count if any(not token.initial for token in run[:count]) else 0
+    return count if words_seen else 0
+
+
+def _is_german(text: str) -> bool:
+    """German writes every noun with a capital, so a capital says less there."""
+    return _GERMAN.search(text) is not None
 
 
 def _from_given(text: str, run: list[Token], expected: int) -> int:
@@ -249,20 +379,22 @@ def _from_given(text: str, run: list[Token], expected: int) -> int:
     count = 1
     while count < len(run) and count < 4 and (run[count].initial or (run[count].flags & GIVEN and not run[count].flags & GIVEN_OR_WORD)):
         count += 1
-    if count < len(run):
-        surname = run[count]
-        particle = _LOWER_PARTICLE.search(text, run[count - 1].end - 1, surname.start + 1) is not None
-        if particle and surname.flags & PLACE and not surname.flags & SURNAME and not strong:
-            return 0
-        listed = _is_surname(surname, sure=strong or expected > 0 or run[count - 1].initial)
-        if (
-            listed and (strong or expected or not surname.flags & COMMON or surname.flags & FREQUENT_SURNAME and not first.flags & PLACE)
-        ) or (strong and (_plausible(surname) or (particle and not surname.flags & COMMON))):
-            if not strong and not expected and not surname.flags & SURNAME:
-                return 0
-            if not strong and first.flags & PLACE and not expected and surname.flags & (SURNAME_OR_WORD | PLACE):
-                return 0
-            return count + 1 + _more(run[count + 1 :])
+    parts = count
+    while parts < len(run) - 1 and _is_particle(run[parts]):
+        parts += 1
+    if parts < len(run):
+        surname = run[parts]
+        particle = parts > count or _LOWER_PARTICLE.search(text, run[count - 1].end - 1, surname.start + 1) is not None
+        if strong:
+            follows = (
+                bool(surname.flags & SURNAME) or _plausible(surname) or (not (surname.flags & COMMON and _is_german(text)) and not particle)
+            )
+        elif surname.flags & SURNAME and not (first.flags & PLACE and surname.flags & (SURNAME_OR_WORD | PLACE) and not expected):
+            follows = bool(expected or not surname.flags & COMMON or surname.flags & FREQUENT_SURNAME or run[count - 1].initial)
+        else:
+            follows = False
+        if follows:
+            return parts + 1 + _more(run[parts + 1 :])
     if count > 1 and (run[count - 1].flags & NAME or run[count - 1].initial):
         # "Jean Martin", "Maria Rosa": given names only; a second one may be the surname.
         if run[count - 1].initial:
@@ -278,14 +410,24 @@ def _from_given(text: str, run: list[Token], expected: int) -> int:
     return 1 if first.flags & FREQUENT_GIVEN and strong and not first.word.isupper() and _person_follows(text, run[:1]) else 0
 
 
+def _reversed(text: str, tokens: list[Token], index: int) -> int:
+    """A surname, a comma and a given name."""
+    surname = tokens[index]
+    if index + 1 == len(tokens) or surname.initial:
+        return 0
+    given = tokens[index + 1]
+    if not given.flags & GIVEN or _COMMA.fullmatch(text, surname.end, given.start) is None or _key(given) in words.NEVER:
+        return 0
+    if not surname.flags & SURNAME:
+        return 2 if _weight(surname) + _weight(given) > 3 and _weight(surname) > 0 else 0
+    if surname.flags & COMMON and (not surname.flags & FREQUENT_SURNAME or given.flags & COMMON):
+        return 0
+    return 0 if given.flags & PLACE and surname.flags & PLACE else 2
+
+
 def _surname_first(text: str, run: list[Token], expected: int) -> int:
-    """ "Müller, Anna", "DUPONT Jean", and a surname by itself where a role asks for one."""
+    """DUPONT Jean, and a surname by itself where a role asks for one."""
     first = run[0]
-    comma = re.compile(r", ?(?=[A-ZÀ-Þ])").match(text, first.end)
-    if comma is not None and not first.flags & (SURNAME_OR_WORD | PLACE):
-        following = _tokens(text[comma.end() : comma.end() + 40])
-        if following and following[0].start == 0 and _strong_given(following[0]) and not following[0].flags & (PLACE | SURNAME):
-            return 1  # the given name is found by itself
     if len(run) > 1 and (first.word.isupper() or expected) and not first.flags & COMMON and _strong_given(run[1]):
         return 2
     if len(run) > 1 and not first.flags & (COMMON | PLACE) and _strong_given(run[1]) and not run[1].flags & (SURNAME | PLACE):
@@ -295,9 +437,11 @@ def _surname_first(text: str, run: list[Token], expected: int) -> int:
     return 0
 
 
-def _after_role(text: str, run: list[Token]) -> int:
+def _after_role(run: list[Token]) -> int:
     """Behind a role ("the witness …"): two capitalised words that are no words of the language, or one that is surely a surname."""
-    if len(run) > 1 and _plausible(run[0]) and _plausible(run[1]) and not _ORG_AFTER.match(text, run[1].end):
+    if len(run) < 2 or run[0].word.isupper() or not (_plausible(run[0]) or run[0].flags & GIVEN):
+        return 0
+    if _plausible(run[1]) or run[1].flags & SURNAME:
         return 2 + _more(run[2:])
     return 0
 

@@ -1,5 +1,7 @@
 """The words beside names: titles, roles, labels, companies' suffixes; English, German, French, Italian, Spanish, Dutch."""
 
+# ruff: noqa: E501, SIM905 - word lists
+
 from __future__ import annotations
 
 _TITLES = (
@@ -11,12 +13,24 @@ _TITLES = (
     "Docteur Dra Dres med jur rer iur Hon Senator Ambassador Chancellor"
 )
 TITLE_WORDS = frozenset(word for word in _TITLES.split() if word[0].isupper()) | {"Me", "PhD", "LLM", "Esq", "QC", "KC", "Jr", "Sr"}
-TITLES = (
-    r"(?:^|(?<![\w.]))(?:(?:"
-    + "|".join(sorted((word.replace(".", r"\.") for word in _TITLES.split()), key=len, reverse=True))
-    + r")\.?|M\.|Me\.?|D\.ª?|Fr\.)[ \t]{1,2}"
-    r"(?:(?:Dr|Prof|med|jur|iur|rer|nat|pol|h\.c|hc|Dipl\.-Ing|Ing|Avv|Justice|Rechtsanwalt|Rechtsanwältin|Maître|Doktor|Richter|Richterin|Notar|Avvocato|Doña|Don|Lord)\.?[ \t]+){0,3}"
+_LOWER = "dott dott.ssa dottor dottoressa avv avvocato avvocata sig sig.ra signor signora signorina ing geom rag docteur maître monsieur madame señor señora señorita doña don abogado abogada letrado letrada dr dra prof mr mrs ms herr frau"
+_SECOND = r"(?:(?:Dr|Prof|med|jur|iur|rer|nat|pol|h\.c|hc|Dipl\.-Ing|Ing|Avv|Justice|Rechtsanwalt|Rechtsanwältin|Maître|Doktor|Richter|Richterin|Notar|Avvocato|Doña|Don|Lord)\.?[ \t]+){0,3}"
+
+
+def _either(words: str) -> str:
+    return "|".join(sorted((word.replace(".", r"\.") for word in words.split()), key=len, reverse=True))
+
+
+TITLES = rf"(?:^|(?<![\w.]))(?:(?:{_either(_TITLES + ' ' + _LOWER)})\.?|M\.|Me\.?|D\.[aª]?|Fr\.)[ \t]{{1,2}}{_SECOND}"
+# Behind these stands a name or a function, and nothing else.
+SURE = (
+    "Mr Mrs Ms Miss Herr Herrn Frau Fräulein Monsieur Madame Mademoiselle Mme Mlle Maître Signor Signora Signorina Sig Sig.ra Señor Señora Sra Dr Dra Prof Dott Dott.ssa Avv Hr M "
+    + _LOWER
 )
+SURE_TITLES = rf"(?:^|(?<![\w.]))(?:(?:{_either(SURE)})\.?)[ \t]{{1,2}}{_SECOND}"
+SURE_ANYWHERE = rf"\b(?:{_either(SURE)})\b"
+# Every word that can stand last before the name.
+ALL_TITLES = f"{_TITLES} {_LOWER} M Me D D.ª Fr med jur iur rer nat pol h.c hc Doktor l'avv l’avv dell'avv"
 
 _ROLES = (
     r"clients?|plaintiffs?|claimants?|defendants?|respondents?|appellants?|petitioners?|witness(?:es)?|employees?|director|manager|shareholder|tenant|landlord|lessee|lessor|buyer|seller|purchaser|vendor|patient|heirs?"
@@ -47,6 +61,10 @@ LABELS = (
     r"|signatory|signature|signed|unterschrift|gezeichnet|gez\.|firma|attendees?|participants?|teilnehmer|author|verfasser|sender|recipient|absender|empfänger|from|to|von|an|mandant(?:in)?|client|cliente|patient|employee|geboren als|née|geb\.)"
     r"[\"'*]{0,3}\s{0,2}[:=][ \t\"'*]{0,4}"
 )
+LAST_WORDS = (
+    rf"(?:\w+[\"'(])?(?:{_ROLES}|{_GREETINGS.replace('guten tag', 'tag')}|by|for|to|with|from|of|the|against|between|named|is|am|i'm|durch|von|mit|heiße|namens|gegen|bin|par|de|avec|contre|m'appelle|soussignée?|suis|nommée?|da|di|conto"
+    r"|chiamo|sottoscritt[oa]|contro|por|llamo|firmante|contra|der|die|den|le|la|il|el|/s/|name|grüßen|grüße|gruß)[,:]?"
+)
 ORGANISATIONS = (
     r"(?:[ \t]+(?:&|und|et|and|e|y|\+)[ \t]+(?:Co\b|Cie\b|Partners?\b|Partner\b|Sons?\b|Söhne\b|Fils\b|Figli\b|Hijos\b|Associates\b|Associés\b|Company\b|Kollegen\b|Brothers\b))"
     r"|[ \t,]+(?:GmbH|AG|SE|KG|KGaA|OHG|oHG|GbR|UG|e\.V\.|eG|mbB|PartG|S\.?A\.?S?\.?U?\b|SARL|S\.à|SNC|SCI|SCP|SELARL|S\.?p\.?A\.?\b|S\.?r\.?l\.?\b|S\.?n\.?c\.?\b|S\.?L\.?U?\.?\b|B\.?V\.?\b|N\.?V\.?\b|Ltd|Limited|LLP|LLC|L\.L\.C|Inc|Incorporated|Corp|Corporation"
@@ -74,13 +92,17 @@ NEVER = frozenset(
     "contrat accord article clause cour tribunal loi societe annexe jugement republique france contratto accordo articolo corte legge societa allegato sentenza repubblica italia contrato acuerdo articulo juzgado audiencia ley sociedad anexo espana "
     "google microsoft amazon apple facebook meta salesforce siemens bosch daimler porsche ferrari versace prada armani gucci chanel hermes renault peugeot citroen michelin cartier vuitton dior mcdonald disney ford boeing lufthansa allianz moody nestle novartis roche "
     "internet excel word outlook windows linux java python docker teams slack zoom english french german italian spanish dutch british american swiss austrian belgian client counsel plaintiff defendant party parties exhibit schedule appendix annex "
+    "e-mail email mail irish turkish polish portuguese hungarian czech greek swedish norwegian danish finnish japanese chinese russian indian african asian franzosisch deutsche deutscher espanol italiano cher chere dear gentile estimado estimada egregio liebe lieber hallo zara ikea aldi lidl "
+    "according did does has have had are were can could should would may might must let find draft write summarise summarize review explain translate selon laut secondo segun hat ist war sind wird kann bitte gemass gegen nach vor seit unser unsere notre nos votre vos merci est-ce "
+    "presents presenti asistentes attendees teilnehmer si come dopo prima ieri oggi domani hier aujourd'hui demain ayer hoy manana gestern heute morgen we they our aprobo redacte resuma creemos nuestro nuestra nuestros pensiamo riteniamo riassumere nostro nostra ainsi donc car apres avant depuis "
+    "prasident prasidentin prasidenten kanzler ministerin staatsanwalt rechtsanwalt doktor professor kollege kollegin justice secretary speaker chair ambassador mayor commissioner prime vice ministre juge procureur batonnier giudice ministro ministra juez fiscal alcalde general attorney solicitor officer "
     "president chairman minister chancellor bundeskanzler bundeskanzlerin vorsitzende vorsitzender presidente sindaco maire "
     "his her its their our your my we you they she he and but for with from into upon under if when where who what how why yes no not all any each some many most ob und oder aber wenn weil dass wie was wer wo der die das ein eine les des une dans pour avec sur gli una per con los las por para "
     "gdpr dsgvo bgb stgb zpo hgb nda sla llm".split()
 )
 NOT_PEOPLE = frozenset(
     {
-        "goldman sachs", "morgan stanley", "baker mckenzie", "clifford chance", "hogan lovells", "arthur andersen", "lehman brothers", "merrill lynch", "wells fargo", "louis vuitton", "hugo boss", "max mara", "tommy hilfiger",
+        "goldman sachs", "christian dior", "morgan stanley", "baker mckenzie", "clifford chance", "hogan lovells", "arthur andersen", "lehman brothers", "merrill lynch", "wells fargo", "louis vuitton", "hugo boss", "max mara", "tommy hilfiger",
         "ralph lauren", "calvin klein", "yves saint", "mercedes benz", "rolls royce", "harley davidson", "eli lilly", "philip morris", "john deere", "charles schwab", "dow jones", "jp morgan", "max planck", "johnson controls",
         "marks spencer", "ernst young", "santa clara", "santa monica", "san jose", "san francisco", "los angeles", "las vegas", "buenos aires", "rio grande", "mont blanc", "monte carlo", "costa rica", "saudi arabia", "tel aviv",
         "hong kong", "new york", "el salvador", "sri lanka", "cape town", "salt lake", "palo alto", "sierra leone", "white house", "wall street", "sarbanes oxley", "dodd frank", "christmas eve", "mother nature", "uncle sam",

@@ -5,68 +5,66 @@ view of the same text: a view is decoded, cleaned by the same code, and written 
 clean text passes through byte for byte. Whatever raises, refuses the call: there is no path on which the original goes through.
 """
 
+# ruff: noqa: SIM905 - a list of words is read as words
+
 from __future__ import annotations
 
-import base64
-import binascii
-import html
+import csv
+import io
 import json
-import re
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote
 
-import re2
-
+from curtilage.sanitize import labels
 from curtilage.sanitize.detect import Span, find
 from curtilage.sanitize.fields import FieldRules
+from curtilage.sanitize.joined import cut_across
 from curtilage.sanitize.patterns import SECRET, PatternTable, default_patterns
+from curtilage.sanitize.people import PERSON, words_of
 from curtilage.sanitize.placeholders import Vault, placeholder_spans
 from curtilage.sanitize.prose import PRIVILEGED, drop_columns, privileged_spans
-from curtilage.sanitize.unicode import fold
+from curtilage.sanitize.terms import Terms
+from curtilage.sanitize.unicode import fold_with_offsets
+from curtilage.sanitize.views import through_views
 
 MAX_DEPTH = 64
 MAX_FRAGMENTS = 256
+MAX_SECONDS = 30.0
 REMOVED = "[REMOVED]"
+_LABELLED = 128  # the longest value that its key is read as a label of
 
 # Where middleware writes a field's name as a value beside the field's value, e.g. {"name": "x__c", "value": "…"}.
 _NAME_KEYS = frozenset(
-    (
-        "name",
-        "field",
-        "fieldname",
-        "apiname",
-        "qualifiedapiname",
-        "developername",
-        "fullname",
-        "key",
-        "label",
-        "column",
-        "path",
-        "attribute",
-        "property",
-    )
+    "name field fieldname apiname qualifiedapiname developername fullname key label column path attribute property".split()
 )
-_BASE64 = re2.compile(r"[A-Za-z0-9+/_\-]{24,}={0,2}")
-_PERCENT = re2.compile(r"\S*%[0-9A-Fa-f]{2}\S*")
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,24});")
-_ESCAPED = re.compile(r"\\u[0-9A-Fa-f]{4}")
 
 
 class SanitizerRefusal(Exception):
-    """The text cannot be shown clean (too deep, too many nested documents); the call is refused."""
+    """The text cannot be shown clean (too deep, too many nested documents, too long a time); the call is refused."""
 
 
 @dataclass(slots=True)
 class Findings:
-    """What one call's cleaning took out: counts by class, never the text."""
+    """What one call's cleaning took out: counts by class, never the text; and what the call brings along.
+
+    Attributes:
+        vault: the call's placeholders.
+        personal_data: whether personal data is taken out (secrets and privileged fields always are).
+        terms: the matter's dictionary.
+        known: words that were part of a person's name earlier in the call.
+        deadline: when cleaning gives up and the call is refused.
+    """
 
     vault: Vault
     personal_data: bool = True
     counts: Counter[str] = field(default_factory=Counter)
     fragments: int = 0
+    terms: Terms | None = None
+    known: set[str] = field(default_factory=set)
+    deadline: float = field(default_factory=lambda: time.monotonic() + MAX_SECONDS)
 
 
 class Sanitizer:
@@ -88,20 +86,65 @@ class Sanitizer:
 
     def clean(self, node: Any, findings: Findings, depth: int = 0) -> Any:
         """The tree without privileged fields and with placeholders for personal data."""
+        if depth == 0 and isinstance(node, dict | list):
+            return self._clean(self._clean_across(node, findings), findings, 0, "")
+        return self._clean(node, findings, depth, "")
+
+    def _clean_across(self, node: Any, findings: Findings) -> Any:
+        """First what lies over the borders of texts."""
+
+        def replace(type_: str, value: str) -> str:
+            findings.counts[type_] += 1
+            return self.stand_in(type_, value, findings)
+
+        return cut_across(
+            node,
+            lambda text: self.spans(text, findings.personal_data, findings),
+            lambda text: privileged_spans(text, self.rules),
+            replace,
+        )
+
+    def _clean(self, node: Any, findings: Findings, depth: int, key: str) -> Any:
         if depth > MAX_DEPTH:
             raise SanitizerRefusal("nested too deep")
         if isinstance(node, str):
-            return self.clean_text(node, findings, depth)
+            return (
+                self._clean_value(node, findings, depth, key) if key and findings.personal_data else self.clean_text(node, findings, depth)
+            )
         if isinstance(node, dict):
             return self._clean_object(node, findings, depth)
         if isinstance(node, list):
-            return self._clean_list(node, findings, depth)
-        if isinstance(node, int | float) and not isinstance(node, bool) and abs(node) >= 1e7:
+            return self._clean_list(node, findings, depth, key)
+        if isinstance(node, int | float) and not isinstance(node, bool) and abs(node) >= 1e5:
             # A card or account number written as a JSON number is still one; only then does the leaf become a string.
             text = repr(node)
-            cleaned = self.clean_text(text, findings, depth)
+            cleaned = (
+                self._clean_value(text, findings, depth, key) if key and findings.personal_data else self.clean_text(text, findings, depth)
+            )
             return node if cleaned == text else cleaned
         return node
+
+    def _clean_value(self, text: str, findings: Findings, depth: int, key: str) -> str:
+        """A value whose key may say what it is."""
+        if 1 < len(text) <= _LABELLED and not _is_plain_word(text):
+            type_ = labels.type_of(key)
+            if type_ and any(map(str.isalnum, text)) and text[:1] not in "[{" and not placeholder_spans(text):
+                findings.counts[type_] += 1
+                if type_ == PERSON:
+                    findings.known |= words_of(text)
+                return self.stand_in(type_, text, findings)
+            label = labels.label_of(key)
+            if label:
+                prefix = f"{label}: "
+                shift = len(prefix)
+                spans = [
+                    Span(span.type, max(0, span.start - shift), span.end - shift)
+                    for span in self.spans(prefix + text, True, findings)
+                    if span.end > shift
+                ]
+                if spans:
+                    text = self._replace(text, spans, findings)
+        return self.clean_text(text, findings, depth)
 
     def _clean_object(self, node: Mapping[str, Any], findings: Findings, depth: int) -> dict[str, Any]:
         attributes = node.get("attributes")
@@ -111,7 +154,7 @@ class Sanitizer:
         if any(key.lower().replace("_", "") in _NAME_KEYS and self._is_name(value) for key, value in node.items()):
             findings.counts[PRIVILEGED] += 1
             return {}
-        header = next((value for value in node.values() if self._is_header(value)), None)
+        header = next((value for value in node.values() if isinstance(value, list) and self._is_header(value)), None)
         cleaned: dict[str, Any] = {}
         for key, value in node.items():
             if self.rules.matches(key):
@@ -120,10 +163,11 @@ class Sanitizer:
             if header is not None and isinstance(value, list):
                 value = self._without_columns(value, header, findings)
             # A key is text too: middleware keys maps by e-mail address or account number.
-            cleaned[self.clean_text(key, findings, depth + 1)] = self.clean(value, findings, depth + 1)
+            shown = key if _is_plain_key(key) and findings.terms is None else self.clean_text(key, findings, depth + 1)
+            cleaned[shown] = self._clean(value, findings, depth + 1, key)
         return cleaned
 
-    def _clean_list(self, node: list[Any], findings: Findings, depth: int) -> list[Any]:
+    def _clean_list(self, node: list[Any], findings: Findings, depth: int, key: str) -> list[Any]:
         if len(node) == 2 and self._is_name(node[0]):  # ["x__c", value], as written by items() and entries()
             findings.counts[PRIVILEGED] += 1
             return []
@@ -135,7 +179,7 @@ class Sanitizer:
             if self._is_name(item):
                 findings.counts[PRIVILEGED] += 1
                 continue
-            kept.append(self.clean(item, findings, depth + 1))
+            kept.append(self._clean(item, findings, depth + 1, key))
         return kept
 
     def _is_name(self, value: Any) -> bool:
@@ -162,8 +206,10 @@ class Sanitizer:
         """One string leaf, in every encoding it may carry."""
         if depth > MAX_DEPTH:
             raise SanitizerRefusal("nested too deep")
-        if len(text) < 3:
+        if len(text) < 3 or (findings.terms is None and _is_plain_word(text)):
             return text
+        if time.monotonic() > findings.deadline:
+            raise SanitizerRefusal("not shown clean in time")
         whole = self._clean_document(text, findings, depth)
         if whole is not None:
             return whole
@@ -185,8 +231,10 @@ class Sanitizer:
         return self._write_back(text, tree, sound, findings, depth)
 
     def _write_back(self, source: str, tree: Any, sound: bool, findings: Findings, depth: int) -> str:
-        self._count_fragment(findings)
-        cleaned = self.clean(tree, findings, depth + 1)
+        findings.fragments += 1
+        if findings.fragments > 20_000:
+            raise SanitizerRefusal("too many documents inside documents")
+        cleaned = self._clean(tree, findings, depth + 1, "")
         # Duplicate keys hide a value from a parser: then only what was parsed is written.
         return source if sound and cleaned == tree else json.dumps(cleaned, ensure_ascii=False)
 
@@ -204,6 +252,9 @@ class Sanitizer:
             except (ValueError, RecursionError):
                 position = opening + 1
                 continue
+            if isinstance(tree, list) and not any(isinstance(item, str | list | dict) for item in tree):
+                position = end  # "[2020] EWHC 12": brackets round a number are prose
+                continue
             if start < opening:
                 pieces.append((text[start:opening], False))
             pieces.append((self._write_back(text[opening:end], tree, sound, findings, depth), True))
@@ -211,24 +262,68 @@ class Sanitizer:
         pieces.append((text[start:], False))
         return pieces
 
-    def _count_fragment(self, findings: Findings) -> None:
-        findings.fragments += 1
-        if findings.fragments > 20_000:
-            raise SanitizerRefusal("too many documents inside documents")
-
     def _clean_prose(self, text: str, findings: Findings, depth: int) -> str:
-        for view in (self._unescaped_view, self._percent_view, self._entity_view, self._base64_view):
-            text = view(text, findings, depth)
-        without_columns = drop_columns(text, self.rules)
-        if without_columns != text:
-            findings.counts[PRIVILEGED] += 1
-            text = without_columns
-        text = self._replace(text, privileged_spans(text, self.rules), findings)
-        return self._replace(text, self.spans(text, findings.personal_data), findings)
+        text = through_views(text, lambda decoded: self.clean_text(decoded, findings, depth + 1))
+        folded_text = fold_with_offsets(text)
+        if self.rules.next_mention(folded_text[0]) is not None:
+            without_columns = drop_columns(text, self.rules)
+            if without_columns != text:
+                findings.counts[PRIVILEGED] += 1
+                text = without_columns
+            text = self._replace(text, privileged_spans(text, self.rules), findings)
+            folded_text = fold_with_offsets(text)
+        if findings.personal_data:
+            table = self._clean_table(text, findings)
+            if table != text:
+                text, folded_text = table, fold_with_offsets(table)
+        return self._replace(text, self.spans(text, findings.personal_data, findings, folded_text), findings)
 
-    def spans(self, text: str, personal_data: bool = True) -> list[Span]:
+    def _clean_table(self, text: str, findings: Findings) -> str:
+        """A delimited table: its header says what its cells are."""
+        first, _, rest = text.partition("\n")
+        if not rest or len(first) > 2000:
+            return text
+        delimiter = max(",;\t|", key=first.count)
+        columns = first.count(delimiter) + 1
+        if columns < 2:
+            return text
+        header = [cell.strip(" \"'*`") for cell in first.split(delimiter)]
+        kinds = [labels.type_of(cell) or ("label" if labels.label_of(cell) and len(cell) <= 40 else "") for cell in header]
+        if len({len(cell) > 40 or (" " in cell.strip() and len(cell.split()) > 4) for cell in header}) > 1 or not any(kinds):
+            return text
+        source = io.StringIO(rest)
+        rows = list(csv.reader(source, delimiter=delimiter))
+        if not rows or not all(len(row) in (0, columns) for row in rows):
+            return text
+        cleaned = [
+            [self._clean_cell(cell, label, findings) for cell, label in zip(row, header, strict=True)] if row else row for row in rows
+        ]
+        if cleaned == rows:
+            return text
+        kept = io.StringIO()
+        csv.writer(kept, delimiter=delimiter, lineterminator="\n").writerows(cleaned)
+        return first + "\n" + (kept.getvalue() if rest.endswith("\n") else kept.getvalue().rstrip("\n"))
+
+    def _clean_cell(self, cell: str, label: str, findings: Findings) -> str:
+        stripped = cell.strip()
+        if not stripped or placeholder_spans(stripped):
+            return cell
+        return cell.replace(stripped, self._clean_value(stripped, findings, 1, label), 1)
+
+    def spans(
+        self,
+        text: str,
+        personal_data: bool = True,
+        findings: Findings | None = None,
+        folded_text: tuple[str, list[int] | None] | None = None,
+    ) -> list[Span]:
         """Personal data and secrets in a text; placeholders already there are no finds."""
-        found = find(text, self._patterns, people=self._people) if personal_data else find(text, self._secrets)
+        if personal_data:
+            extra = findings.terms.find(text) if findings is not None and findings.terms is not None else ()
+            known: set[str] = findings.known if findings is not None else set()
+            found = find(text, self._patterns, people=self._people, known=known, extra=extra, folded_text=folded_text)
+        else:
+            found = find(text, self._secrets, folded_text=folded_text)
         if not found:
             return found
         taken = placeholder_spans(text)
@@ -241,6 +336,8 @@ class Sanitizer:
         position = 0
         for type_, start, end in spans:
             findings.counts[type_] += 1
+            if type_ == PERSON:
+                findings.known |= words_of(text[start:end])
             pieces += (text[position:start], self.stand_in(type_, text[start:end], findings))
             position = end
         return "".join((*pieces, text[position:]))
@@ -249,55 +346,15 @@ class Sanitizer:
         """What is written in a find's place: privileged fields and secrets are gone for good, personal data comes back to the caller."""
         return REMOVED if type_ in (PRIVILEGED, SECRET) else findings.vault.placeholder(type_, value)
 
-    # ---- views
 
-    def _view(self, shown: str, decoded: str, encode: Callable[[str], str], findings: Findings, depth: int) -> str:
-        if decoded == shown:
-            return shown
-        cleaned = self.clean_text(decoded, findings, depth + 1)
-        return shown if cleaned == decoded else encode(cleaned)
+def _is_plain_word(text: str) -> bool:
+    """A short word in lower case, such as a role: no pattern matches it, and no name is written so."""
+    return len(text) < 24 and text.isascii() and text.replace("_", "a").isalpha() and text.islower()
 
-    def _unescaped_view(self, text: str, findings: Findings, depth: int) -> str:
-        r"""JSON source quoted in prose: ``{\"x__c\": …}`` and ``\u0040``."""
-        if '\\"' not in text and not _ESCAPED.search(text):
-            return text
-        decoded = _ESCAPED.sub(lambda match: chr(int(match.group()[2:], 16)), text).replace('\\"', '"')
-        if any("\ud800" <= char <= "\udfff" for char in decoded):
-            decoded = decoded.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return self._view(text, decoded, lambda cleaned: cleaned, findings, depth)
 
-    def _percent_view(self, text: str, findings: Findings, depth: int) -> str:
-        if "%" not in text:
-            return text
-        replaced: str = _PERCENT.sub(
-            lambda match: self._view(
-                match.group(), unquote(match.group()), lambda cleaned: quote(cleaned, safe="[]:/?&=#@+,;{}\"' "), findings, depth
-            ),
-            text,
-        )
-        return replaced
-
-    def _entity_view(self, text: str, findings: Findings, depth: int) -> str:
-        if "&" not in text or not _ENTITY.search(text):
-            return text
-        return self._view(text, html.unescape(text), lambda cleaned: cleaned, findings, depth)
-
-    def _base64_view(self, text: str, findings: Findings, depth: int) -> str:
-        if len(text) < 24:
-            return text
-        replaced: str = _BASE64.sub(lambda match: self._base64_token(match.group(), findings, depth), text)
-        return replaced
-
-    def _base64_token(self, token: str, findings: Findings, depth: int) -> str:
-        try:
-            decoded = base64.b64decode(
-                token + "=" * (-len(token) % 4), altchars=b"-_" if "-" in token or "_" in token else None, validate=True
-            ).decode()
-        except (binascii.Error, ValueError):
-            return token
-        if not fold(decoded).isprintable() and not decoded.replace("\n", "").replace("\t", "").replace("\r", "").isprintable():
-            return token
-        return self._view(token, decoded, lambda cleaned: base64.b64encode(cleaned.encode()).decode(), findings, depth)
+def _is_plain_key(key: str) -> bool:
+    """A key as programs write it: no address, no number, nothing encoded."""
+    return len(key) < 24 and key.isascii() and key.isidentifier() and sum(map(str.isdigit, key)) < 5
 
 
 def _next_opening(text: str, position: int) -> int:

@@ -53,25 +53,38 @@ def _lookalike(char: str) -> str:
     return char
 
 
+class _Table(dict[int, str]):
+    """What str.translate asks: filled as characters turn up, so that a text costs one pass in C."""
+
+    def __missing__(self, code: int) -> str:
+        folded = fold_char(chr(code)) if code > 127 else chr(code)
+        if len(self) < 65536:
+            self[code] = folded
+        return folded
+
+
+_TABLE = _Table()
+
+
 def fold(text: str) -> str:
     """The folded text, when nobody needs the way back."""
-    return text if text.isascii() else "".join(map(fold_char, text))
+    return text if text.isascii() else text.translate(_TABLE)
 
 
 def fold_with_offsets(text: str) -> tuple[str, list[int] | None]:
-    """The folded text and, for each of its characters, the index it came from; None where the two are the same text."""
+    """The folded text and, for each of its characters and its end, the index it came from; None where places are the same."""
     if text.isascii():
         return text, None
+    if all(len(_TABLE[ord(char)]) == 1 for char in set(text)):
+        return text.translate(_TABLE), None
     pieces: list[str] = []
     offsets: list[int] = []
-    same = True
     for index, char in enumerate(text):
-        piece = char if char.isascii() else fold_char(char)
-        same = same and piece == char
+        piece = _TABLE[ord(char)]
         pieces.append(piece)
         offsets.extend([index] * len(piece))
     offsets.append(len(text))
-    return ("".join(pieces), None) if same else ("".join(pieces), offsets)
+    return "".join(pieces), offsets
 
 
 def original_span(offsets: list[int] | None, start: int, end: int) -> tuple[int, int]:
