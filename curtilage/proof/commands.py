@@ -254,6 +254,12 @@ def _derived(region: Region) -> Manifests:
 
 
 def _prove_manifests(paths: list[Path], region: Region | None, segments: list[str], namespaces: list[str], *, as_json: bool) -> None:
+    if region is not None and region.kubernetes is None:
+        raise ConfigError(
+            f"--region {region.name}, which is on {region.platform}",
+            rule="manifests are judged by the segments and allowances of a region that has a cluster",
+            fix="name the manifests' own region, or none",
+        )
     scope = kubernetes.Scope.of(region, tuple(namespaces)) if region else kubernetes.Scope(namespaces=tuple(namespaces))
     scope = replace(scope, networks=(*scope.networks, *map(_network, segments)))
     proof = kubernetes.prove_manifests(kubernetes.read_manifests(*paths), scope, subject=", ".join(map(str, paths)))

@@ -33,6 +33,8 @@ def build(manifests: Manifests, legal: Iterable[str] = ()) -> Cluster:
     policies, cluster_policies = list[NetworkPolicy](), list[ClusterPolicy]()
     for item in found:
         key = (item.group, item.kind)
+        if key in POLICY_KINDS and item.body["metadata"].get("deletionTimestamp") is not None:
+            gap(item, "it is being deleted, and holds no longer than that takes")
         if item.namespace == NOWHERE and key not in INERT:
             gap(item, "its namespace is not known")
         if key in VERSIONS and item.version not in VERSIONS[key]:

@@ -16,7 +16,7 @@ from curtilage.proof.kubernetes.build import SYSTEM_NAMESPACES
 from curtilage.proof.kubernetes.decision import DST, SRC, Cluster, Decision, decide
 from curtilage.proof.kubernetes.objects import Template
 from curtilage.proof.kubernetes.rules import PROTOCOLS, Network, Rule, in_network
-from curtilage.proof.kubernetes.select import ADDRESS, KIND, LABEL, NAMESPACE, OTHER, POD, among
+from curtilage.proof.kubernetes.select import ADDRESS, KIND, LABEL, NAMED, NAMESPACE, OTHER, POD, among
 from curtilage.proof.kubernetes.words import Widths, describe, minimise, source_words
 from curtilage.proof.report import Finding
 from curtilage.verdict import Verdict
@@ -94,6 +94,9 @@ class Question:
                 facts.append(z3.ULE(var(name), POD))
             elif what == NAMESPACE:
                 facts.append(z3.ULT(var(name), len(world.namespaces)))
+            elif what.startswith(NAMED):
+                # Only a pod has ports with names.
+                facts.append(z3.Or(var(name) == 0, var(f"{side}.{KIND}") == POD))
             elif side in (SRC, DST) and what.startswith(LABEL):
                 facts.append(z3.ULE(var(name), OTHER + len(world.values.get(what.removeprefix(LABEL), {}))))
         return facts
@@ -182,6 +185,26 @@ class Leaks:
         """Whether some pod of the namespace can use an allowance."""
         wanted = self.algebra.value(All((self.source, equals(f"{DST}.{KIND}", ADDRESS), opening(item)))).must
         return bool(self._solver(wanted, self.together.may).check() == z3.sat)
+
+    def unlayered(self) -> Iterator[Finding]:
+        """A packet that no rule of the admin tier denies: one more network policy would let it out."""
+        outside = self.algebra.value(All((self.source, self.question.outside(DST, certain=True), self.free))).must
+        solver = self._solver(outside, z3.Not(self.algebra.value(self.decision.admin.deny).must))
+        answer = solver.check()
+        if answer == z3.unsat:
+            return
+        if answer != z3.sat:
+            yield Finding("K8S-UNKNOWN", self.namespace, Verdict.NOT_PROVEN, "the solver did not decide within its time")
+            return
+        values = minimise(solver, self.algebra, self.cluster.world, self.templates)
+        source, where = source_words(values, self.cluster.world, self.templates, self.namespace)
+        shown = describe(values, self.cluster.world, self.templates, self.namespace)
+        reason = (
+            f"no ClusterNetworkPolicy denies it to {source}, though the region declares one: whoever writes a NetworkPolicy can open it"
+        )
+        path = (f"{source}{f' ({where})' if where else ''}", "no rule of tier Admin denies it", shown["destination"])
+        change = "change: an Admin-tier ClusterNetworkPolicy whose subject selects the namespace, or the labels it selects by"
+        yield Finding("EG-23", self.namespace, Verdict.FAIL, reason, shown, (*path, change))
 
     def asks_resolver(self) -> tuple[dict[str, int], Rule | None] | None:
         """A query to the cluster's resolver that may leave a pod, and the rule that lets it."""

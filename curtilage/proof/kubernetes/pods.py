@@ -41,7 +41,7 @@ REMOTE_VOLUMES = {
     "gitRepo": "repository",
 }
 PLAIN_RESOURCES = re.compile(
-    r"^(cpu|memory|ephemeral-storage|hugepages-[0-9A-Za-z]+|nvidia\.com/(gpu|mig-[0-9a-z.]+)|amd\.com/gpu|gpu\.intel\.com/[a-z0-9]+)$"
+    r"^(cpu|memory|ephemeral-storage|hugepages-[0-9A-Za-z]+|nvidia\.com/(gpu|mig-[0-9a-z.]+)(\.shared)?|amd\.com/gpu|gpu\.intel\.com/[a-z0-9]+)$"
 )
 SECOND_NETWORK = re.compile(r"cni\.cncf\.io|multus|danm|k8s\.ovn\.org/pod-networks|sriov", re.IGNORECASE)
 FAST_NETWORK = re.compile(r"rdma|roce|efa|sriov|infiniband|hca|mlnx|macvlan|ipvlan|/ib", re.IGNORECASE)
@@ -63,7 +63,7 @@ def has_no_pods(cluster: Cluster, namespace: str) -> bool:
     return False
 
 
-def decide_pods(cluster: Cluster, question: Question) -> list[Finding]:
+def decide_pods(cluster: Cluster, question: Question, *, owned: bool = False) -> list[Finding]:
     """Every listed workload of the segment, and the volumes that its claims may be bound to."""
     findings: list[Finding] = []
     legal = question.legal
@@ -79,6 +79,8 @@ def decide_pods(cluster: Cluster, question: Question) -> list[Finding]:
         if item.spec is None or item.labels is None:
             cluster.gap("K8S-UNKNOWN", item.owner, "its pods' labels or specification are not known", item.owner.where)
             continue
+        if owned and item.owner.kind == "Pod" and not item.owner.body["metadata"].get("ownerReferences"):
+            cluster.gap("EG-27", item.owner, "the network plugin does not cover a pod that nothing owns", item.owner.where)
         for id, verdict, what in _reasons(item, question.networks):
             path: tuple[str, ...] = (f"{item.owner} ({item.owner.where})", f"change: {item.owner.where}")
             shown = None

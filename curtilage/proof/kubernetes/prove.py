@@ -20,6 +20,7 @@ from curtilage.proof.kubernetes.rules import Network, Rule
 from curtilage.proof.kubernetes.traffic import decide_resolver, decide_services
 from curtilage.proof.report import Finding
 from curtilage.region import Platform, Region
+from curtilage.region_kubernetes import Enforcer
 from curtilage.verdict import Verdict, worst
 
 OUT_OF_SCOPE = (
@@ -43,6 +44,11 @@ class Scope:
         networks: addresses that count as inside; empty: none is known.
         callers: networks outside from which callers may come in.
         allowances: the only destinations outside, each for the namespace of its role.
+        region: whose scope it is; its name.
+        node_port: whether one listener on the nodes is meant, for the callers.
+        layered: the region says that its cluster serves ClusterNetworkPolicy: the admin tier then has to hold alone, too, because whoever
+            may write a NetworkPolicy can open another (EG-23).
+        owned_pods: the network plugin covers pods with an owner alone (EG-27).
     """
 
     namespaces: tuple[str, ...] = ()
@@ -51,6 +57,8 @@ class Scope:
     allowances: tuple[Allowance, ...] = ()
     region: str = ""
     node_port: bool = False
+    layered: bool = False
+    owned_pods: bool = False
 
     @classmethod
     def of(cls, region: Region, namespaces: tuple[str, ...] = ()) -> Scope:
@@ -65,6 +73,8 @@ class Scope:
             region=region.name,
             # On AWS the load balancer of the PrivateLink service meets the gateway at one NodePort.
             node_port=region.platform is Platform.AWS,
+            layered=settings is not None and settings.cluster_network_policy,
+            owned_pods=settings is not None and settings.enforcer is Enforcer.AWS_VPC_CNI,
         )
 
 
@@ -115,10 +125,11 @@ def prove_manifests(manifests: Manifests, scope: Scope | None = None, *, subject
         openings = tuple(item for item in scope.allowances if NAMESPACE_OF.get(item.from_role) == name)
         leaks = Leaks(question, name, openings)
         findings += leaks.find()
+        findings += leaks.unlayered() if scope.layered else ()
         used |= {item.id: True for item in openings if leaks.usable(item)}
         rests |= leaks.rests
         findings += decide_resolver(cluster, question, name, leaks)
-    findings += decide_pods(cluster, question)
+    findings += decide_pods(cluster, question, owned=scope.owned_pods)
     findings += decide_services(cluster, question, scope.callers if scope.node_port else ())
     findings = sorted(findings, key=lambda item: (item.verdict != Verdict.FAIL, item.counterexample is None, item.segment, item.id))
     findings += [
