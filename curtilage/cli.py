@@ -40,6 +40,7 @@ AREAS: dict[str, Area] = {
     "gateway": Area("curtilage.gateway.commands", "Run the gateway; manage its keys and matters.", True),
     "redact": Area("curtilage.sanitize.commands", "Redact text or records with the very code the gateway runs.", False),
     "audit": Area("curtilage.audit.commands", "Verify, query and export the ledger.", True),
+    "region": Area("curtilage.commands.region", "Write a new region's file, or refuse it.", True),
     "scan": Area("curtilage.scan.commands", "Name every way data can leave a CRM, from its source; AI ones marked.", False),
     "evidence": Area("curtilage.evidence.commands", "Build and verify signed evidence bundles.", True),
 }

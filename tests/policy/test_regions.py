@@ -6,7 +6,6 @@ The real engine runs every stack with no cloud account: provider plugins are the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,9 @@ pytestmark = pytest.mark.skipif(engine_path() is None, reason="no Pulumi engine 
 
 
 @pytest.fixture(scope="module")
-def decisions() -> Iterator[dict[str, Decision]]:
+def decisions() -> dict[str, Decision]:
     """Decisions made so far, so that one preview serves several tests."""
-    yield {}
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +107,7 @@ def imported(name: str) -> Region:
 
 
 def test_up_is_refused_without_digests_and_without_the_cluster_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="kubernetes.curtilage_image"):
+    with pytest.raises(ConfigError, match=r"kubernetes\.curtilage_image"):
         Engine(load_region("fr-paris"), state=tmp_path / "state").up()
     config = tmp_path / "config"
     config.write_text("current-context: other\ncontexts:\n- {name: other, context: {cluster: c}}\nclusters: []\n")
