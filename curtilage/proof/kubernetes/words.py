@@ -12,7 +12,7 @@ from curtilage.proof.kubernetes.objects import Template
 from curtilage.proof.kubernetes.select import ABSENT, ADDRESS, KIND, LABEL, NAMESPACE, OTHER, POD, World
 
 PROTOCOL_NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
-OUTSIDE = ("198.51.100.10", "2001:db8:f::10", "169.254.169.254")
+OUTSIDE = ("198.51.100.10", "2001:db8:f::10", "169.254.169.254", "10.0.0.10", "fd00::10")
 
 
 class Widths(dict[str, int]):
