@@ -118,6 +118,7 @@ class ApexFile:
 
     path: str
     root: Node
+    bodies: bool = True
     classes: dict[str, Class] = field(default_factory=dict)
     broken: tuple[int, str] | None = None
 
@@ -127,10 +128,10 @@ class ApexFile:
         return Place(self.path, row + 1, column + 1)
 
 
-def parse(path: str, data: bytes) -> ApexFile:
-    """Read a class or trigger."""
+def parse(path: str, data: bytes, *, bodies: bool = True) -> ApexFile:
+    """Read a class or trigger; without its bodies when only its head is wanted, which is most of the time."""
     tree = parser().parse(data)
-    found = ApexFile(path, tree.root_node)
+    found = ApexFile(path, tree.root_node, bodies)
     if tree.root_node.has_error:
         found.broken = _first_error(tree.root_node)
     for node in tree.root_node.named_children:
@@ -192,7 +193,8 @@ def _read_type(file: ApexFile, node: Node, outer: Class | None) -> None:
     file.classes[found.name] = found
     body = node.child_by_field_name("body")
     for member in body.named_children if body else ():
-        _read_member(found, member)
+        if file.bodies or member.type in _TYPES:
+            _read_member(found, member)
 
 
 def _read_member(owner: Class, member: Node) -> None:
@@ -260,7 +262,7 @@ def _read_fragment(file: ApexFile, node: Node) -> None:
 
 def _add(owner: Class, method: Method, *, collect: bool = True) -> None:
     owner.methods.setdefault(method.name, []).append(method)
-    if collect:
+    if collect and owner.file.bodies:
         _collect(method)
 
 

@@ -15,15 +15,15 @@ from curtilage.scan.apex_model import ApexFile, Class, Method, arguments, name_o
 from curtilage.scan.index import Index
 
 _KEPT = 48
-_CALLED = re.compile(rb"([A-Za-z_]\w*)\s*[(<]")
+_WORD = re.compile(rb"[A-Za-z_]\w*")
 _BITS = 4096
 _ELEMENT = re.compile(r"^(?:list|set|iterable|iterator|map<[^,]+,)<?(.*?)>*$")
 
 
 def bloom(data: bytes) -> int:
-    """A small set of the names a file calls: may say yes wrongly, never no wrongly."""
+    """A small set of the names in a file: may say yes wrongly, never no wrongly."""
     bits = 0
-    for name in {match.lower() for match in _CALLED.findall(data)}:
+    for name in set(_WORD.findall(data.lower())):
         code = zlib.crc32(name)
         bits |= (1 << (code % _BITS)) | (1 << ((code >> 16) % _BITS))
     return bits
@@ -50,7 +50,7 @@ class Entry:
     """What stays in memory of a file."""
 
     source: files.SourceFile
-    calls: int
+    names: int
     classes: tuple[str, ...]
 
 
@@ -71,7 +71,7 @@ class Program:
 
     def take_in(self, source: files.SourceFile, data: bytes) -> ApexFile:
         """Read a file for the first time."""
-        found = parse(source.path, data)
+        found = parse(source.path, data, bodies=False)
         self.entries[source.path] = Entry(source, bloom(data), tuple(found.classes))
         for name, item in found.classes.items():
             if name != "<broken>":
@@ -80,7 +80,6 @@ class Program:
                 self.below.setdefault(parent, set()).add(name)
                 if item.outer:
                     self.below.setdefault(f"{item.outer.name}.{parent}", set()).add(name)
-        self._keep(found)
         return found
 
     def _keep(self, found: ApexFile) -> None:
@@ -216,10 +215,13 @@ class Program:
             return self._callers[key]
         owner, name, count = key
         wanted = owner.rpartition(".")[2] if name == "<init>" else name
-        mask = _mask(wanted)
-        found: list[tuple[Method, Node]] = []
+        mask, found = _mask(wanted), list[tuple[Method, Node]]()
+        # Who calls a method names its class, or one above or below it, somewhere.
+        item = self.class_named(owner)
+        kin = {part for each in ([*self.family(item), *self.heirs(item)] if item else []) for part in (each.name, *each.supers)} | {owner}
+        masks = [_mask(name.rpartition(".")[2].partition("<")[0]) for name in kin]
         for path, entry in self.entries.items():
-            if entry.calls & mask != mask:
+            if entry.names & mask != mask or not any(entry.names & other == other for other in masks):
                 continue
             file = self.file(path)
             for item in file.classes.values() if file else ():

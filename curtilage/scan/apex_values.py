@@ -75,9 +75,8 @@ class Values(Calls):
         if kind == "ternary_expression":
             return self._either(node, method, "consequence", "alternative")
         if kind == "binary_expression":
-            operator = "".join(child.type for child in node.children if not child.is_named or child.type.endswith("operator"))
-            if operator == "+" or any(text_of(child) == "+" for child in node.children):
-                return join(self.text(node.child_by_field_name("left"), method), self.text(node.child_by_field_name("right"), method))
+            if any(text_of(child) == "+" for child in node.children):
+                return join(*(self.text(operand, method) for operand in _operands(node)))
             if any(text_of(child) == "??" for child in node.children):
                 return self._either(node, method, "left", "right")
         if kind == "null_coalescing_expression" and len(children) >= 2:
@@ -347,6 +346,20 @@ class Values(Calls):
             elif item.op == "put":
                 found.append((None, item.node, home))
         return found if known else None
+
+
+def _operands(node: Node) -> list[Node]:
+    """The operands of a chain of ``+``, without recursion: generated code concatenates thousands."""
+    found: list[Node] = []
+    current: Node | None = node
+    while current is not None and current.type == "binary_expression" and any(text_of(child) == "+" for child in current.children):
+        right = current.child_by_field_name("right")
+        if right is not None:
+            found.append(right)
+        current = current.child_by_field_name("left")
+    if current is not None:
+        found.append(current)
+    return found[::-1]
 
 
 __all__ = ["Values", "element_type", "show", "unquote"]

@@ -90,7 +90,10 @@ def scan(root: Path, *, gateways: frozenset[str] = frozenset(), baseline: frozen
         _second_look(state, source)
     for source in _in_order(state, program, apex):
         if (file := program.file(source.path)) is not None:
-            state.findings += sinks.findings(file)
+            try:
+                state.findings += list(sinks.findings(file))
+            except RecursionError:
+                state.unread(source.path, "nested too deep to be followed")
     _flows(state, program, sinks)
     _services(state)
     state.counts.mitigated = sorted(set(sinks.mitigated))
@@ -167,7 +170,10 @@ def _web(state: _Scan, path: str, data: bytes, kind: Kind) -> None:
     if markup and re.match(rb"\s*(?:<\?xml[^>]*\?>\s*)?<CustomApplication\b", data):
         return
     reader = web.scan_markup if markup else web.scan_script
-    state.findings += reader(path, data, state.index, state.gateways)
+    try:
+        state.findings += list(reader(path, data, state.index, state.gateways))
+    except RecursionError:
+        state.unread(path, "nested too deep to be followed")
     if _IGNORE.search(data):
         for line, text in web.comments(data, markup=markup):
             state.comment(path, text, line, line + text.count("\n") + 1)
@@ -194,7 +200,11 @@ def _take_in(state: _Scan, program: Program, source: SourceFile, apex: list[Sour
     state.counts.apex += 1
     if (data := state.data(source)) is None:
         return
-    file = program.take_in(source, data)
+    try:
+        file = program.take_in(source, data)
+    except RecursionError:
+        state.unread(source.path, "nested too deep to be read")
+        return
     if file.broken:
         state.unread(source.path, f"broken Apex: {file.broken[1]}", file.broken[0])
     if SINK_WORDS.search(data):

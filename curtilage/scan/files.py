@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from curtilage.errors import ConfigError
 
 SKIPPED_DIRECTORIES = frozenset({".git", ".hg", ".svn", ".sfdx", ".sf", "node_modules", "__tests__", "__mocks__", ".venv"})
 MAX_BYTES = 8 << 20  # the platform's own limits are lower: a class has a million characters, a static resource 5 MB
+_DECLARED = re.compile(rb"""(\A\s*<\?xml[^>]*encoding=["'])[\w-]+(["'])""")
 MAX_ZIP_MEMBERS, MAX_ZIP_BYTES = 4096, 64 << 20
 
 
@@ -123,7 +125,7 @@ def read(source: SourceFile) -> bytes:
         raise ValueError(f"{source.size} bytes; files over {MAX_BYTES} are not read")
     data = source.absolute.read_bytes()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        data = data.decode("utf-16", "replace").encode()
+        data = _DECLARED.sub(rb"\1UTF-8\2", data.decode("utf-16", "replace").encode(), count=1)
     if b"\0" in data[:8192]:
         raise ValueError("binary content")
     return data.removeprefix(b"\xef\xbb\xbf")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
 
 MAX_ALTERNATIVES = 24
+MAX_JOINED = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +54,36 @@ def bound(texts: Iterable[Text]) -> Texts:
 
 def join(*parts: Texts) -> Texts:
     """Every concatenation."""
-    made: list[Text] = []
-    for combination in product(*(sorted(part, key=show)[: MAX_ALTERNATIVES + 1] for part in parts)):
-        text: list[str | Hole] = []
-        for piece in (item for text_ in combination for item in text_):
-            if isinstance(piece, str) and text and isinstance(text[-1], str):
-                text[-1] += piece
-            else:
-                text.append(piece)
-        made.append(tuple(text))
-        if len(made) > 512:
-            made.append((Hole("unknown", "more alternatives"),))
-            break
-    return bound(made)
+    made: list[list[str | Hole]] = [[]]
+    for part in parts:
+        if not part:
+            continue  # null, which is never what is sent
+        tails = sorted(part, key=show)[: MAX_ALTERNATIVES + 1]
+        if len(tails) == 1:
+            for text in made:
+                text.extend(tails[0])
+        elif len(made) * len(tails) <= MAX_JOINED:
+            made = [[*text, *tail] for text in made for tail in tails]
+        else:
+            for text in made:
+                text.append(Hole("unknown", "one of many"))
+    return bound(_merged(text) for text in made)
+
+
+def _merged(parts: list[str | Hole]) -> Text:
+    text: list[str | Hole] = []
+    pending: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            pending.append(part)
+            continue
+        if pending:
+            text.append("".join(pending))
+            pending = []
+        text.append(part)
+    if pending or not text:
+        text.append("".join(pending))
+    return tuple(text)
 
 
 def only_literal(texts: Texts) -> str | None:
