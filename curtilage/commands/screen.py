@@ -120,7 +120,12 @@ def _evidence(outcome: Outcome) -> None:
     counts = verdict_counts(outcome.verification.cells)
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count or verdict in ("PASS", "FAIL", "INVALID"))
     verified = outcome.ledger["verified"]
-    stdout.print(f"[bold]Attacks[/]   {said}; host tests {len(outcome.verification.host_tests)}")
+    host_tests = outcome.verification.host_tests
+    held = sum(found == "passed" for found in host_tests.values())
+    stdout.print(f"[bold]Attacks[/]   {said}; host tests {held} of {len(host_tests)} passed")
+    for name, found in host_tests.items():
+        if found == "failed":
+            stdout.print(f"[bold red]Failed[/]    {name}", highlight=False, markup=True)
     stdout.print(f"[bold]Ledger[/]    {verified['verdict']}: {verified.get('size', verified.get('records'))} records; {_origin(outcome)}")
     stdout.print(f"[bold]Evidence[/]  {outcome.bundle_verdict}: {escape(str(_shown(outcome.bundle)))}")
 

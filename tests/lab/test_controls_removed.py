@@ -6,6 +6,9 @@ silent, but the cell says that its own control no longer stopped it.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from curtilage.paths import CHECKOUT
 from curtilage.probes.verify import verify_region
 from lab.lab import Lab
 
@@ -93,3 +97,19 @@ def test_a_deliberate_hole_is_heard_by_the_canary_and_green_again_once_closed(la
     heard = {name for name, cell in cells.items() if cell["verdict"] == "FAIL" and cell["canary_hits"]}
     assert {cell["control"] for name, cell in cells.items() if name in heard} >= {"output", "netdev", "forward"}
     assert not red(attacked(lab, tmp_path, "crm-1"))
+
+
+def drift() -> tuple[int, set[str]]:
+    """The verb's exit code, and the hosts it names."""
+    argv = [sys.executable, "-m", "curtilage", "configure", "lab", "--check", "--tag", "egress_firewall", "--json"]
+    done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, {change["host"] for change in json.loads(done.stdout)["changes"]}
+
+
+@pytest.mark.timeout(300)
+def test_a_hole_opened_by_hand_is_caught_by_drift_from_the_plan_and_by_the_probes(lab: Lab, tmp_path: Path) -> None:
+    assert drift() == (0, set())
+    with opened(lab, "crm-1", INSERT.format(chain="output", match="udp dport 443"), RESEAL):
+        assert drift() == (1, {"crm-1"})
+        assert any(":443" in name for name in red(attacked(lab, tmp_path, "crm-1")))
+    assert drift() == (0, set())

@@ -44,6 +44,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("cell_id", [cell.id for cell in region_cells(region) if not only or cell.host in only])
     if "region_host" in metafunc.fixturenames:
         metafunc.parametrize("region_host", [host.name for host in region.hosts])
+    if "service_host" in metafunc.fixturenames:
+        metafunc.parametrize("service_host", [host.name for host in region.hosts if host.role in ("gpu", "gateway", "evidence")])
     if "model_host" in metafunc.fixturenames:
         metafunc.parametrize("model_host", [host.name for host in region.hosts_by_role("gpu")])
 

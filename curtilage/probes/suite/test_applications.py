@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import uuid
@@ -24,43 +23,51 @@ FORBIDDEN_ARGUMENTS = ("--tool-server", "--trust-remote-code", "--otlp-traces-en
 ADDRESS_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^/:\s\"']+)", re.IGNORECASE)
 SERVICES = {"gpu": "curtilage-vllm", "gateway": "curtilage-gateway", "evidence": "curtilage-evidence"}
 LISTENS = {"gpu": {22, VLLM_PORT, 9100}, "gateway": {22, 53, 443, 9100}, "crm": {22, 9100}, "evidence": {22, 8443, 9100}}
+# The service's own cache, and what every user may write to; its unit gives it a /tmp of its own.
+WRITABLE = ("/var/cache/curtilage-vllm", "/tmp", "/var/tmp", "/run/lock", "/dev")  # noqa: S108 - places looked at, not used
 FETCH = """
 import json, sys, urllib.error, urllib.request
-url, model, picture = sys.argv[1:]
+url, picture = sys.argv[1:]
+model = json.load(urllib.request.urlopen(url + "/models", timeout=10))["data"][0]["id"]
 content = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": picture}}]
 body = json.dumps({"model": model, "messages": [{"role": "user", "content": content}], "max_tokens": 1}).encode()
+call = urllib.request.Request(url + "/chat/completions", body, {"Content-Type": "application/json"})
 try:
-    print(urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"}), timeout=20).status)
+    print(urllib.request.urlopen(call, timeout=20).status)
 except urllib.error.HTTPError as refused:
     print(refused.code)
 """
 
 
 def processes(machine: Any, service: str) -> list[str]:
-    """The process ids of a service, all of them."""
-    group = machine.check_output(f"systemctl show --property=ControlGroup --value {service}.service")
-    return str(machine.check_output(f"find /sys/fs/cgroup{group} -name cgroup.procs -exec cat {{}} +")).split()
+    """The process ids of a service: all that run as its user, who has no other."""
+    user = machine.check_output(f"systemctl show --property=User --value {service}.service").strip()
+    assert user not in ("", "root"), f"{service} has no user of its own"
+    return str(machine.check_output(f"pgrep --uid {user}")).split()
+
+
+def environment(machine: Any, process: str) -> dict[str, str]:
+    """The environment a process was started with."""
+    entries = machine.check_output(f"tr '\\0' '\\n' < /proc/{process}/environ").splitlines()
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
 def test_the_model_server_runs_offline_and_tells_nobody(machines: dict[str, Any], model_host: str) -> None:
     """EG-47, EG-48, EG-50, EG-52, EG-55: what counts is the environment of the processes that run, not of the unit's file."""
     machine = machines[model_host]
-    found = processes(machine, "curtilage-vllm")
-    assert len(found) >= 2, "a server and its engine are expected"
-    for process in found:
-        entries = machine.check_output(f"tr '\\0' '\\n' < /proc/{process}/environ").splitlines()
-        environment = dict(entry.split("=", 1) for entry in entries if "=" in entry)
-        assert {name: environment.get(name) for name in OFFLINE} == OFFLINE, f"process {process}"
+    told = {process: environment(machine, process) for process in processes(machine, "curtilage-vllm")}
+    # A process that gave itself a title overwrote what the kernel shows of its environment; it inherited that of its parent.
+    readable = {process: found for process, found in told.items() if "PATH" in found}
+    assert machine.check_output("systemctl show --property=MainPID --value curtilage-vllm.service").strip() in readable
+    for process, found in readable.items():
+        assert {name: found.get(name) for name in OFFLINE} == OFFLINE, f"process {process}"
 
 
-def test_no_service_is_told_of_an_address_outside_the_region(machines: dict[str, Any], region: Any, region_host: str) -> None:
+def test_no_service_is_told_of_an_address_outside_the_region(machines: dict[str, Any], region: Any, service_host: str) -> None:
     """EG-51, EG-57: exporters, tool servers, remote writes and error reporters are all told where to send to."""
-    host = region.host(region_host)
-    if host.role not in SERVICES:
-        pytest.skip(f"NOT-RUN: a {host.role} host runs no service of ours")
     own = {str(address) for one in region.hosts for address in (one.ipv4, one.ipv6)}
-    for process in processes(machines[region_host], SERVICES[host.role]):
-        text = machines[region_host].check_output(f"tr '\\0' '\\n' < /proc/{process}/environ; tr '\\0' '\\n' < /proc/{process}/cmdline")
+    for process in processes(machines[service_host], SERVICES[region.host(service_host).role]):
+        text = machines[service_host].check_output(f"tr '\\0' '\\n' < /proc/{process}/environ; tr '\\0' '\\n' < /proc/{process}/cmdline")
         foreign = {name for name in ADDRESS_IN_TEXT.findall(text) if not _inside(name.strip("[]"), own)}
         assert not foreign, f"process {process} is told of {foreign}"
         assert not [argument for argument in FORBIDDEN_ARGUMENTS if argument in text]
@@ -70,16 +77,13 @@ def _inside(name: str, own: set[str]) -> bool:
     try:
         return ip_address(name).is_loopback or str(ip_address(name)) in own
     except ValueError:
-        return name in ("localhost", "0.0.0.0", "") or name.endswith((".internal", ".internal."))
+        return name == "localhost" or name.endswith((".internal", ".internal."))
 
 
-def test_no_service_may_make_packets_of_its_own(machines: dict[str, Any], region: Any, region_host: str) -> None:
+def test_no_service_may_make_packets_of_its_own(machines: dict[str, Any], region: Any, service_host: str) -> None:
     """EG-37, EG-59: without capabilities there is no AF_PACKET, no AF_XDP and no BPF, so the hooks see every packet."""
-    role = region.host(region_host).role
-    if role not in SERVICES:
-        pytest.skip(f"NOT-RUN: a {role} host runs no service of ours")
-    for process in processes(machines[region_host], SERVICES[role]):
-        status = machines[region_host].check_output(f"cat /proc/{process}/status")
+    for process in processes(machines[service_host], SERVICES[region.host(service_host).role]):
+        status = machines[service_host].check_output(f"cat /proc/{process}/status")
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         bind_low_ports = 1 << 10
         assert int(fields["CapEff"], 16) & ~bind_low_ports == 0, f"process {process} has capabilities {fields['CapEff']}"
@@ -108,13 +112,12 @@ def test_a_picture_named_by_address_is_not_fetched(
     """EG-50, asked as only the gateway can, and past it: the gateway refuses such a part before any model sees it."""
     mark = str(uuid.uuid4())
     gateway = machines[region.hosts_by_role("gateway")[0].name]
-    url = f"http://{region.host(model_host).ipv4}:{VLLM_PORT}/v1/chat/completions"
-    names = json.loads(gateway.check_output(f"curl --silent --max-time 10 {url.replace('chat/completions', 'models')}"))
-    words = ["python3", "-c", FETCH, url, names["data"][0]["id"], f"https://{CANARY_IPV4}/{mark}.png"]
+    words = ["python3", "-c", FETCH, f"http://{region.host(model_host).ipv4}:{VLLM_PORT}/v1", f"https://{CANARY_IPV4}/{mark}.png"]
     assert int(gateway.check_output(shlex.join(words))) >= 400
     heard = CanaryDirectory(Path(request.config.getoption("--canary"))).records()
     assert heard, "the canary writes down what it hears"
-    assert not [record for record in heard if mark in record.get("uuids", ())]
+    # On the bridge the canary reads the question itself; only what came to the internet was fetched.
+    assert not [record for record in heard if mark in record.get("uuids", ()) and record["where"] == "internet"]
 
 
 def test_the_model_servers_user_installs_nothing(machines: dict[str, Any], model_host: str) -> None:
@@ -125,9 +128,7 @@ def test_the_model_servers_user_installs_nothing(machines: dict[str, Any], model
     writable = machine.check_output(
         "setpriv --reuid curtilage-vllm --regid curtilage-vllm --clear-groups find / -xdev -type d -writable -print 2>/dev/null || true"
     )
-    strange = [
-        path for path in writable.splitlines() if not path.startswith(("/var/cache/curtilage-vllm", "/tmp", "/var/tmp", "/run/lock", "/dev"))
-    ]  # fmt: skip
+    strange = [path for path in writable.splitlines() if not path.startswith(WRITABLE)]
     assert not strange, f"the service could write to {strange[:5]}"
 
 
