@@ -215,8 +215,8 @@ def _objects(document: Any, file: str, number: int) -> Iterator[Manifest]:
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str) or not isinstance(document.get("apiVersion"), str):
         raise ConfigError("a document without apiVersion and kind", rule=_RULE, fix="keep other files out of the directory", file=where)
     items = document.get("items")
-    if document["kind"].endswith("List") and isinstance(items, list):
-        for item in items:
+    if document["kind"].endswith("List") and (isinstance(items, list) or (items is None and "metadata" not in document)):
+        for item in items or []:
             if isinstance(item, dict):
                 # A typed list (`NetworkPolicyList`) may leave both out of its items.
                 yield from _objects(
