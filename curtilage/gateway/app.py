@@ -22,9 +22,11 @@ from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.record import CallState
 from curtilage.gateway.routing import Router
 from curtilage.gateway.surfaces import SURFACES, Route, Surface
+from curtilage.gateway.tokens import TokenVerifier
 from curtilage.gateway.upstream import Upstreams
 from curtilage.gateway.wire import Disconnected, Receive, Scope, Send, headers_of, read_body
 from curtilage.matters.directory import Directory
+from curtilage.sanitize.classification import load as load_classification
 from curtilage.sanitize.fields import FieldRules
 from curtilage.sanitize.placeholders import Vault
 from curtilage.sanitize.sanitizer import Findings, Sanitizer
@@ -46,7 +48,9 @@ class Gateway:
     def __init__(self, config: GatewayConfig, ledger: Ledger, directory: Directory) -> None:
         self.config, self.ledger, self.directory = config, ledger, directory
         self.metrics = GatewayMetrics()
-        self.sanitizer = Sanitizer(FieldRules(config.fields))
+        classification = load_classification(config.classification) if config.classification is not None else None
+        self.sanitizer = Sanitizer(FieldRules(config.fields, classification))
+        self._tokens = TokenVerifier(config.issuers) if config.issuers else None
         self.upstreams = Upstreams(config.upstreams, config.limits)
         self._router = Router(config.names, frozenset(listen.port for listen in config.listen))
         self._preparer = Preparer(self.sanitizer, config.models, config.region.jurisdiction)
@@ -125,7 +129,8 @@ class Gateway:
             surface, route = self._router.find(state.host, scope, headers)
             state.surface = surface.name
             directory = self.directory.snapshot()
-            state.caller = authenticate(headers, directory)
+            certificate = scope["extensions"]["curtilage"].get("client_certificate")
+            state.caller = authenticate(headers, directory, tokens=self._tokens, certificate=certificate)
             if route is Route.MODELS:
                 result = await self._models(state, surface, send)
                 return

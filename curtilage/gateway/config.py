@@ -22,6 +22,9 @@ Written by the ``gateway`` role or by ``curtilage gateway init``; relative paths
       ca: /etc/curtilage/ca.pem
       certificate: /etc/curtilage/gateway-client.pem
       key: /etc/curtilage/gateway-client.key
+    issuers:                                 # optional: identity providers whose tokens are believed (curtilage.gateway.tokens)
+      - {issuer: "https://login.example.org/realms/legal", audience: curtilage, jwks: jwks.json, algorithms: [ES256]}
+    classification: /etc/curtilage/fields/   # optional: exported field metadata; custom fields it does not open are then privileged
     fields: [legal_case_strategy__c, privileged_communication__c, "*sensitive__c"]      # optional: these are the defaults
     limits: {body_bytes: 16777216}           # optional: see Limits
 """
@@ -39,6 +42,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from curtilage.errors import ConfigError
 from curtilage.gateway.surfaces import SURFACES
+from curtilage.gateway.tokens import Issuer
 from curtilage.sanitize.fields import DEFAULT_FIELD_RULES, FieldRules
 
 Address = IPv4Address | IPv6Address
@@ -77,10 +81,11 @@ class Listen(_Part):
 
 
 class Tls(_Part):
-    """The gateway's certificate chain and key."""
+    """The gateway's certificate chain and key; with a client CA, callers may prove themselves by certificate."""
 
     certificate: Path
     key: Path
+    client_ca: Path | None = None
 
 
 class LedgerPart(_Part):
@@ -149,6 +154,8 @@ class GatewayConfig(_Part):
     region: RegionPart
     metrics: Metrics = Metrics()
     evidence: Evidence | None = None
+    issuers: tuple[Issuer, ...] = ()
+    classification: Path | None = None
     fields: tuple[str, ...] = DEFAULT_FIELD_RULES
     limits: Limits = Limits()
 
@@ -239,12 +246,13 @@ def load_config(path: Path) -> GatewayConfig:
 def _absolute(config: GatewayConfig, base: Path) -> GatewayConfig:
     """The same configuration with absolute paths."""
 
+    def placed(value: object) -> object:
+        if isinstance(value, tuple):
+            return tuple(map(placed, value))
+        return base / value if isinstance(value, Path) else under(value) if isinstance(value, BaseModel) else value
+
     def under(part: BaseModel) -> BaseModel:
-        update = {
-            name: base / value if isinstance(value, Path) else under(value) if isinstance(value, BaseModel) else value
-            for name, value in part
-        }
-        return part.model_copy(update=update)
+        return part.model_copy(update={name: placed(value) for name, value in part})
 
     found = under(config)
     assert isinstance(found, GatewayConfig)  # noqa: S101 - model_copy keeps the class; for the type checker

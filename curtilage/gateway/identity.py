@@ -1,16 +1,22 @@
-"""Who calls: a gateway-issued key in whichever slot the vendor's SDK has for its key.
+"""Who calls: a gateway-issued key or a token of the house's identity provider, in whichever slot the vendor's SDK has for its key, or a
+client certificate.
 
 Only salted digests are stored. An unknown key id costs the same comparison as a wrong secret, so time tells nothing about which ids exist.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
 from curtilage.gateway.reasons import Reason, Refusal
+from curtilage.gateway.tokens import TokenRefused, TokenVerifier
 from curtilage.matters.directory import KEY_PREFIX, hash_secret
 from curtilage.matters.model import Identity, Snapshot
 
@@ -20,7 +26,7 @@ _MESSAGE = "no valid gateway key; put the key issued by `curtilage gateway keys 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated identity and the key it used."""
+    """An authenticated identity and what it used: a key's id, or ``oidc`` or ``mtls`` and a digest that tells two apart."""
 
     identity: Identity
     key_id: str
@@ -42,18 +48,77 @@ def presented_key(headers: Mapping[bytes, bytes]) -> str:
         raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE) from None
 
 
-def authenticate(headers: Mapping[bytes, bytes], directory: Snapshot, now: float | None = None) -> Caller:
-    """The caller, or a refusal that does not say which part was wrong."""
+def authenticate(
+    headers: Mapping[bytes, bytes],
+    directory: Snapshot,
+    now: float | None = None,
+    *,
+    tokens: TokenVerifier | None = None,
+    certificate: bytes | None = None,
+) -> Caller:
+    """The caller, or a refusal that does not say which part was wrong.
+
+    Args:
+        headers: the request's.
+        directory: the current directory.
+        now: seconds since 1970; the host's clock unless given.
+        tokens: the identity providers that are believed, if any.
+        certificate: the client certificate (DER) that TLS has verified, if there was one. With a key or a token beside it, both must
+            speak of the same identity.
+    """
+    now = time.time() if now is None else now
+    by_certificate = None if certificate is None else _by_certificate(certificate, directory)
+    if by_certificate is not None and not _presents(headers):
+        return by_certificate
     presented = presented_key(headers)
+    if tokens is not None and presented.count(".") == 2 and not presented.startswith(KEY_PREFIX):
+        caller = _by_token(presented, directory, tokens, now)
+    else:
+        caller = _by_key(presented, directory, now)
+    if by_certificate is not None and by_certificate.identity.id != caller.identity.id:
+        raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)
+    return caller
+
+
+def _presents(headers: Mapping[bytes, bytes]) -> bool:
+    return any(headers.get(name, b"").strip() for name in (b"x-api-key", b"api-key", b"authorization"))
+
+
+def _by_key(presented: str, directory: Snapshot, now: float) -> Caller:
     key_id, _, secret = presented.removeprefix(KEY_PREFIX).partition("-")
     key = directory.keys.get(key_id) if presented.startswith(KEY_PREFIX) else None
     salt, digest = (key.salt, key.digest) if key else (_DUMMY_SALT, _DUMMY_DIGEST)
     matches = hmac.compare_digest(hash_secret(salt, secret), digest)
     if key is None or not matches or key.revoked:
         raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)
-    if key.expires_at is not None and key.expires_at <= (time.time() if now is None else now):
+    if key.expires_at is not None and key.expires_at <= now:
         raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)
-    identity = directory.identities.get(key.identity)
+    return _caller(key.identity, key_id, directory)
+
+
+def _by_token(token: str, directory: Snapshot, tokens: TokenVerifier, now: float) -> Caller:
+    try:
+        subject = tokens.verify(token, now)
+    except TokenRefused:
+        raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE) from None
+    used = hashlib.sha256(f"{subject.issuer}\0{subject.subject}".encode()).hexdigest()[:12]
+    return _caller(directory.subjects.get(("oidc", subject.issuer, subject.subject)), f"oidc-{used}", directory)
+
+
+def _by_certificate(certificate: bytes, directory: Snapshot) -> Caller:
+    digest = certificate_subject(certificate)
+    return _caller(directory.subjects.get(("mtls", "", digest)), f"mtls-{digest[:12]}", directory)
+
+
+def certificate_subject(certificate: bytes) -> str:
+    """What a client certificate is known by: the digest of its public key, so that a renewed one is the same caller."""
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    encoded = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def _caller(identity_id: str | None, used: str, directory: Snapshot) -> Caller:
+    identity = directory.identities.get(identity_id) if identity_id is not None else None
     if identity is None or not identity.active:
         raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)
-    return Caller(identity, key.id)
+    return Caller(identity, used)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from curtilage.gateway.access import authorize, check_residency, select_matter
+from curtilage.gateway.access import authorize, check_residency, own_matters, readers_of, select_matter
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.record import CallState
 from curtilage.gateway.surfaces import Call, Surface
@@ -17,6 +17,7 @@ from curtilage.gateway.wire import parse_object
 from curtilage.matters.model import Matter, PersonalData, Snapshot
 from curtilage.sanitize.placeholders import Vault
 from curtilage.sanitize.sanitizer import Findings, Sanitizer
+from curtilage.sanitize.terms import Terms, compiled
 
 # Above this, cleaning would hold up every other stream, so it runs beside the event loop.
 _IN_LOOP_BYTES = 64 << 10
@@ -56,11 +57,13 @@ class Preparer:
             raise Refusal(Reason.MODEL_UNMAPPED, f"no local model stands for that name; ask for one of {', '.join(sorted(self._models))}")
         state.model_requested, state.model = call.model, model
         vault = Vault(matter.derive("placeholder"))
+        found = directory.terms.get(matter.id, ())
+        terms = compiled(found) if found else None
         salt = base64.urlsafe_b64encode(matter.derive("cache")).decode()
         if len(body) > _IN_LOOP_BYTES:
-            forwarded = await asyncio.to_thread(self._clean, state, surface, call, matter, vault, model, salt)
+            forwarded = await asyncio.to_thread(self._clean, state, surface, call, matter, vault, model, salt, terms)
         else:
-            forwarded = self._clean(state, surface, call, matter, vault, model, salt)
+            forwarded = self._clean(state, surface, call, matter, vault, model, salt, terms)
         state.bytes_forwarded = len(forwarded)
         state.commit("received", body)
         state.commit("forwarded", forwarded)
@@ -74,17 +77,20 @@ class Preparer:
         if len(named) > 1:
             raise Refusal(Reason.MATTER_DENIED, "the request names more than one matter")
         wanted = next(iter(named), None)
-        own = directory.memberships.get(state.caller.identity.id, frozenset())
-        if wanted is None and call.hinted_matter in own:
+        if wanted is None and call.hinted_matter in own_matters(state.caller, directory):
             wanted = call.hinted_matter
         matter = select_matter(state.caller, wanted, directory)
         state.matter = matter
-        authorize(state.caller, matter, directory)
+        purpose = headers.get(b"x-curtilage-purpose", b"").decode("latin-1").strip() or None
+        state.access = authorize(state.caller, matter, directory, purpose)
+        state.readers = readers_of(directory, matter)
         state.residency_basis = check_residency(matter, self._jurisdiction)
         return matter
 
-    def _clean(self, state: CallState, surface: Surface, call: Call, matter: Matter, vault: Vault, model: str, salt: str) -> bytes:
-        findings = Findings(vault, personal_data=matter.personal_data is not PersonalData.ALLOW)
+    def _clean(
+        self, state: CallState, surface: Surface, call: Call, matter: Matter, vault: Vault, model: str, salt: str, terms: Terms | None
+    ) -> bytes:
+        findings = Findings(vault, personal_data=matter.personal_data is not PersonalData.ALLOW, terms=terms)
         try:
             cleaned = self.sanitizer.clean(call.body, findings)
             if findings.counts:

@@ -15,6 +15,8 @@ class Reason(StrEnum):
     MATTER_DENIED = "curtilage.matter_denied"
     CLEARANCE_TOO_LOW = "curtilage.clearance_too_low"
     ETHICAL_WALL = "curtilage.ethical_wall"
+    PURPOSE_DENIED = "curtilage.purpose_denied"
+    LEGAL_HOLD = "curtilage.legal_hold"
     RESIDENCY = "curtilage.residency"
     MODEL_UNMAPPED = "curtilage.model_unmapped"
     FEATURE_REFUSED = "curtilage.feature_refused"

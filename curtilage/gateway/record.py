@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from curtilage.audit.records import commitment
+from curtilage.gateway.access import Access
 from curtilage.gateway.identity import Caller
 from curtilage.matters.model import Matter
 
@@ -40,6 +41,8 @@ class CallState:
     client: str = ""
     caller: Caller | None = None
     matter: Matter | None = None
+    access: Access = field(default_factory=Access)
+    readers: tuple[str, ...] = ()
     model_requested: str = ""
     model: str = ""
     stream: bool = False
@@ -90,6 +93,11 @@ class CallState:
             "removed": classes(self.removed),
             "dropped_parameters": self.dropped_parameters,
             "personal_data": self.matter.personal_data.value if self.matter else None,
+            "purpose": self.access.purpose or None,
+            "direction": (self.matter.direction or None) if self.matter else None,
+            "break_glass": self.access.grant.id if self.access.grant else None,
+            "readers": list(self.readers[:64]),
+            "readers_count": len(self.readers),
             "commitments": dict(self.commitments),
         }
 

@@ -44,6 +44,8 @@ def _protocol(header_seconds: float) -> type[HttpToolsProtocol]:
             self._waiting = self.loop.call_later(header_seconds, transport.close)
             secure = transport.get_extra_info("ssl_object")
             self._facts: dict[str, Any] = {"tls": secure is not None, "sni": getattr(secure, "curtilage_sni", None)}
+            if secure is not None and (certificate := secure.getpeercert(binary_form=True)):
+                self._facts["client_certificate"] = certificate  # there only when the handshake has verified it
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._waiting.cancel()
@@ -94,6 +96,9 @@ def tls_context(config: GatewayConfig) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(config.tls.certificate, config.tls.key)
+        if config.tls.client_ca is not None:
+            context.load_verify_locations(config.tls.client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
             f"cannot use {config.tls.certificate} with {config.tls.key}: {error}",

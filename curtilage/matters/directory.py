@@ -9,7 +9,6 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
-import re
 import secrets
 import sqlite3
 import time
@@ -22,10 +21,20 @@ from typing import Any
 
 from curtilage.canonical import canonical_json, digest_of
 from curtilage.errors import ConfigError
-from curtilage.matters.model import Confidentiality, Identity, IdentityKind, Key, Matter, PersonalData, Snapshot
-from curtilage.matters.schema import SCHEMA, SCHEMA_VERSION
+from curtilage.matters.model import (
+    Confidentiality,
+    Grant,
+    Identity,
+    IdentityKind,
+    Key,
+    Matter,
+    Membership,
+    PersonalData,
+    Snapshot,
+)
+from curtilage.matters.more_changes import MoreChanges, identifier, words
+from curtilage.matters.schema import SCHEMA, SCHEMA_VERSION, UPGRADE
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 KEY_PREFIX = "ct-"
 
 
@@ -34,22 +43,12 @@ def hash_secret(salt: bytes, secret: str) -> bytes:
     return hashlib.sha256(salt + secret.encode()).digest()
 
 
-def _identifier(kind: str, value: str) -> str:
-    if not _IDENTIFIER.fullmatch(value):
-        raise ConfigError(
-            f"{kind} id {value!r}",
-            rule="an id is 1 to 64 of A-Z a-z 0-9 . _ - and starts with a letter or digit",
-            fix="use a pseudonymous id; names belong in the CRM, not in the ledger",
-        )
-    return value
-
-
 def acting_user() -> str:
     """Who changes the directory: the operating system's user, through sudo when there is one."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
-class Directory:
+class Directory(MoreChanges):
     """People and services, keys, matters, memberships and walls.
 
     Args:
@@ -75,8 +74,16 @@ class Directory:
             if create:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("PRAGMA secure_delete = ON")
+                version = self._db.execute("PRAGMA user_version").fetchone()[0]
                 self._db.executescript(SCHEMA)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                if version < SCHEMA_VERSION:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    if self._db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+                        for statement in UPGRADE:
+                            self._db.execute(statement)
+                        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                    self._db.execute("COMMIT")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.DatabaseError as error:
             raise ConfigError(
@@ -84,7 +91,10 @@ class Directory:
             ) from error
         if found != SCHEMA_VERSION:
             raise ConfigError(
-                f"schema version {found}", rule=f"this release reads version {SCHEMA_VERSION}", fix="migrate the file", file=path
+                f"schema version {found}",
+                rule=f"this release reads version {SCHEMA_VERSION}",
+                fix="curtilage gateway matters upgrade --db FILE",
+                file=path,
             )
         self._snapshot: Snapshot | None = None
 
@@ -114,12 +124,35 @@ class Directory:
                 for row in query("SELECT id, identity, salt, digest, expires_at, revoked FROM keys")
             }
             matters = {
-                row[0]: Matter(row[0], row[1], Confidentiality(row[2]), PersonalData(row[3]), bool(row[4]), bool(row[5]), row[6])
-                for row in query("SELECT id, jurisdiction, confidentiality, personal_data, legal_hold, is_open, secret FROM matters")
+                row[0]: Matter(
+                    row[0],
+                    row[1],
+                    Confidentiality(row[2]),
+                    PersonalData(row[3]),
+                    bool(row[4]),
+                    bool(row[5]),
+                    row[6],
+                    words(row[7]),
+                    *row[8:],
+                )
+                for row in query(
+                    "SELECT id, jurisdiction, confidentiality, personal_data, legal_hold, is_open, secret, purposes, direction,"
+                    " closed_at, shredded_at FROM matters"
+                )
             }
             members: dict[str, set[str]] = {}
-            for identity, matter in query("SELECT identity, matter FROM memberships"):
+            places: dict[tuple[str, str], Membership] = {}
+            for identity, matter, purposes, expires_at in query("SELECT identity, matter, purposes, expires_at FROM memberships"):
                 members.setdefault(identity, set()).add(matter)
+                places[identity, matter] = Membership(words(purposes), expires_at)
+            grants = tuple(
+                Grant(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+                for row in query("SELECT id, identity, matter, expires_at, approved_by, revoked FROM grants WHERE revoked = 0")
+            )
+            subjects = {(row[0], row[1], row[2]): row[3] for row in query("SELECT kind, issuer, subject, identity FROM subjects")}
+            terms: dict[str, tuple[tuple[str, str], ...]] = {}
+            for matter, term, type_ in query("SELECT matter, term, type FROM terms ORDER BY matter, term"):
+                terms[matter] = (*terms.get(matter, ()), (term, type_))
             walls = frozenset((row[0], row[1]) for row in query("SELECT identity, matter FROM walls"))
         finally:
             query("COMMIT")
@@ -130,6 +163,10 @@ class Directory:
             matters=MappingProxyType(matters),
             memberships=MappingProxyType({identity: frozenset(found) for identity, found in members.items()}),
             walled_off=walls,
+            places=MappingProxyType(places),
+            grants=grants,
+            subjects=MappingProxyType(subjects),
+            terms=MappingProxyType(terms),
         )
 
     def changes(self) -> Iterator[dict[str, Any]]:
@@ -188,7 +225,7 @@ class Directory:
         self, identity: str, *, kind: IdentityKind = IdentityKind.PERSON, clearance: Confidentiality = Confidentiality.INTERNAL
     ) -> None:
         """Add a person or a service."""
-        with self._change("identity.add", _identifier("identity", identity), kind=kind, clearance=clearance) as db:
+        with self._change("identity.add", identifier("identity", identity), kind=kind, clearance=clearance) as db:
             db.execute("INSERT INTO identities (id, kind, clearance) VALUES (?, ?, ?)", (identity, kind.value, clearance.value))
 
     def set_identity(self, identity: str, *, clearance: Confidentiality | None = None, active: bool | None = None) -> None:
@@ -211,7 +248,7 @@ class Directory:
         """Open a matter; its secret is made here and never shown."""
         with self._change(
             "matter.add",
-            _identifier("matter", matter),
+            identifier("matter", matter),
             jurisdiction=jurisdiction,
             confidentiality=confidentiality,
             personal_data=personal_data,
@@ -229,22 +266,40 @@ class Directory:
         personal_data: PersonalData | None = None,
         legal_hold: bool | None = None,
         is_open: bool | None = None,
+        purposes: frozenset[str] | None = None,
+        direction: str | None = None,
     ) -> None:
-        """Change what a matter says."""
+        """Change what a matter says; one that was shredded stays closed."""
+        shown = None if purposes is None else ",".join(sorted(purposes))
         with self._change(
-            "matter.set", matter, confidentiality=confidentiality, personal_data=personal_data, legal_hold=legal_hold, is_open=is_open
+            "matter.set",
+            matter,
+            confidentiality=confidentiality,
+            personal_data=personal_data,
+            legal_hold=legal_hold,
+            is_open=is_open,
+            purposes=shown,
+            direction=direction,
         ) as db:
+            closed_at = None if is_open is None or is_open else time.time()
             done = db.execute(
                 "UPDATE matters SET confidentiality = coalesce(?, confidentiality), personal_data = coalesce(?, personal_data),"
-                " legal_hold = coalesce(?, legal_hold), is_open = coalesce(?, is_open) WHERE id = ?",
-                (confidentiality, personal_data, legal_hold, is_open, matter),
+                " legal_hold = coalesce(?, legal_hold), is_open = coalesce(?, is_open), purposes = coalesce(?, purposes),"
+                " direction = coalesce(?, direction), closed_at = CASE WHEN ? = 1 THEN NULL ELSE coalesce(?, closed_at) END"
+                " WHERE id = ? AND (shredded_at IS NULL OR coalesce(?, 0) = 0)",
+                (confidentiality, personal_data, legal_hold, is_open, shown, direction, is_open, closed_at, matter, is_open),
             )
             self._must_hit(done, "matter", matter)
 
-    def add_member(self, identity: str, matter: str) -> None:
-        """Let an identity work on a matter."""
-        with self._change("member.add", matter, identity=identity) as db:
-            db.execute("INSERT INTO memberships (identity, matter) VALUES (?, ?)", (identity, matter))
+    def add_member(self, identity: str, matter: str, *, purposes: frozenset[str] = frozenset(), expires_at: float | None = None) -> None:
+        """Let an identity work on a matter, for some purposes and for a time where these are given."""
+        shown = ",".join(sorted(purposes))
+        detail = {key: value for key, value in (("purposes", shown), ("expires_at", expires_at)) if value}
+        with self._change("member.add", matter, identity=identity, **detail) as db:
+            db.execute(
+                "INSERT INTO memberships (identity, matter, purposes, expires_at) VALUES (?, ?, ?, ?)",
+                (identity, matter, shown, expires_at),
+            )
 
     def remove_member(self, identity: str, matter: str) -> None:
         """Take an identity off a matter."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS identities (
@@ -35,3 +35,28 @@ CREATE TABLE IF NOT EXISTS changes (
 CREATE TRIGGER IF NOT EXISTS changes_keep BEFORE UPDATE ON changes BEGIN SELECT RAISE(ABORT, 'changes are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS changes_stay BEFORE DELETE ON changes BEGIN SELECT RAISE(ABORT, 'changes are append-only'); END;
 """
+
+# What version 2 adds, as statements that bring a version 1 file forward and complete a new one.
+UPGRADE = (
+    "ALTER TABLE matters ADD COLUMN purposes TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE matters ADD COLUMN direction TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE matters ADD COLUMN closed_at REAL",
+    "ALTER TABLE matters ADD COLUMN shredded_at REAL",
+    "ALTER TABLE memberships ADD COLUMN purposes TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE memberships ADD COLUMN expires_at REAL",
+    """CREATE TABLE subjects (
+        kind TEXT NOT NULL CHECK (kind IN ('oidc', 'mtls')), issuer TEXT NOT NULL, subject TEXT NOT NULL,
+        identity TEXT NOT NULL REFERENCES identities (id), PRIMARY KEY (kind, issuer, subject)
+    ) STRICT""",
+    """CREATE TABLE grants (
+        id TEXT PRIMARY KEY, identity TEXT NOT NULL REFERENCES identities (id), matter TEXT NOT NULL REFERENCES matters (id),
+        reason TEXT NOT NULL, requested_by TEXT NOT NULL, requested_at REAL NOT NULL,
+        minutes INTEGER NOT NULL CHECK (minutes BETWEEN 1 AND 480),
+        approved_by TEXT, expires_at REAL, revoked INTEGER NOT NULL DEFAULT 0 CHECK (revoked IN (0, 1)),
+        CHECK (approved_by IS NULL OR approved_by NOT IN (requested_by, identity))
+    ) STRICT""",
+    """CREATE TABLE terms (
+        matter TEXT NOT NULL REFERENCES matters (id), term TEXT NOT NULL, type TEXT NOT NULL DEFAULT 'CLIENT_TERM',
+        PRIMARY KEY (matter, term)
+    ) STRICT""",
+)

@@ -14,6 +14,7 @@ from functools import lru_cache
 import re2
 
 from curtilage.errors import ConfigError
+from curtilage.sanitize.classification import Classification
 from curtilage.sanitize.unicode import fold
 
 DEFAULT_FIELD_RULES = ("legal_case_strategy__c", "privileged_communication__c", "*sensitive__c")
@@ -21,6 +22,7 @@ DEFAULT_FIELD_RULES = ("legal_case_strategy__c", "privileged_communication__c", 
 _SUFFIX = r"(?:c|r|pc|pr|x|e|b|mdt|history|share|feed|changeevent|kav|tag)"
 _RULE = re.compile(r"\*?[a-z0-9][a-z0-9_]*__c")
 _SEPARATORS = re.compile(r"[\s_\-]+")
+_CUSTOM = re.compile(r"\b[A-Za-z][A-Za-z0-9_]{0,80}__(?:c|pc|r|pr|x|e|b)\b", re.IGNORECASE)
 _BLANKS = re.compile(r"[\s\-]")
 
 
@@ -29,9 +31,11 @@ class FieldRules:
 
     Args:
         rules: field API names ending in ``__c``, with an optional leading ``*``.
+        classification: what the CRM's own metadata says; with it, a custom field that it does not open is privileged.
     """
 
-    def __init__(self, rules: Iterable[str] = DEFAULT_FIELD_RULES) -> None:
+    def __init__(self, rules: Iterable[str] = DEFAULT_FIELD_RULES, classification: Classification | None = None) -> None:
+        self._classification = classification
         keys: list[str] = []
         suffixed: list[str] = []
         mentions: list[str] = []
@@ -62,6 +66,8 @@ class FieldRules:
         self._segment_is_privileged = lru_cache(maxsize=8192)(self._match_segment)
 
     def _match_segment(self, segment: str) -> bool:
+        if self._classification is not None and self._classification.refuses(segment):
+            return True
         lower = segment.lower()
         if self._key is not None and self._key.fullmatch(_SEPARATORS.sub("", lower)):
             return True
@@ -70,9 +76,13 @@ class FieldRules:
     def next_mention(self, folded: str, position: int = 0) -> tuple[int, int] | None:
         """The next privileged name written in folded prose, with the namespace and path in front of it."""
         match = self._mention.search(folded, position)
-        if match is None:
+        start, end = match.span(match.lastindex) if match is not None else (-1, -1)
+        if self._classification is not None:
+            custom = next((found for found in _CUSTOM.finditer(folded, position) if self.matches(found.group())), None)
+            if custom is not None and (match is None or custom.start() < start):
+                start, end = custom.span()
+        if start < 0:
             return None
-        start, end = match.span(match.lastindex)
         while start > position and (folded[start - 1].isalnum() or folded[start - 1] in "_."):
             start -= 1
         return start, end
