@@ -34,6 +34,7 @@ class Outcome:
     bundle: Path
     public_key: Path
     bundle_verdict: Verdict
+    report: Path
     models: dict[str, str]
     steps: list[dict[str, Any]]
     seconds: float
@@ -51,6 +52,7 @@ class Outcome:
             "verification": summary(self.verification),
             "ledger": self.ledger["verified"],
             "bundle": {"path": str(self.bundle), "verdict": str(self.bundle_verdict)},
+            "report": str(self.report),
             "models": self.models,
             "steps": self.steps,
             "seconds": self.seconds,
@@ -71,6 +73,7 @@ def show(outcome: Outcome) -> None:
     _evidence(outcome)
     stdout.print(_seconds(outcome.steps))
     _next(region, outcome)
+    stdout.print(f"[bold]Report[/]    {escape(str(_shown(outcome.report)))}   [dim]open it in a browser[/]")
 
 
 def _coloured(verdict: Verdict) -> str:

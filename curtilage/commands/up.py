@@ -20,6 +20,7 @@ import typer
 from curtilage import doctor
 from curtilage.audit.note import VerifierKey
 from curtilage.commands.ask import ask, ledger_state
+from curtilage.commands.dossier import collect
 from curtilage.commands.plan import Decision, decide
 from curtilage.commands.prepare import NOTHING_TO_PREPARE, Prepared, prepare_lab
 from curtilage.commands.reach import Reach, reach
@@ -28,9 +29,12 @@ from curtilage.commands.verify import run_verification
 from curtilage.configure import ConfigureResult, configure
 from curtilage.engine import Engine, Plan
 from curtilage.errors import ConfigError, MachineError, StepError
+from curtilage.evidence.commands import standalone_verifier
+from curtilage.evidence.dossier import Dossier
 from curtilage.evidence.inputs import BundleInputs, remember
 from curtilage.evidence.keys import key_path, load_or_create
-from curtilage.evidence.verify import verify_bundle
+from curtilage.evidence.site import write_report
+from curtilage.evidence.verify import BundleResult, verify_bundle
 from curtilage.output import print_json, progress
 from curtilage.paths import state_dir
 from curtilage.probes.cells import region_cells
@@ -80,6 +84,7 @@ def bring_up(region: Region, *, reviewed: str | None = None) -> Outcome:
         StepError: a step failed; what was done before it is said on stderr and kept in the run's journal.
     """
     with _alone(region):
+        began = datetime.now(UTC)
         steps = Steps(state_dir() / "runs" / f"{region.name}.json")
         with steps.step("machine"):
             _ready_machine()
@@ -107,12 +112,14 @@ def bring_up(region: Region, *, reviewed: str | None = None) -> Outcome:
             record["verdict"] = str(verification.verdict)
         with steps.step("evidence") as record:
             ledger = ledger_state(region, where)
-            inputs = _evidence(region, decision, prepared, verification, ledger)
-            bundle, public_key, bundle_verdict = _signed(inputs)
-            record["bundle"] = str(bundle)
+            dossier = collect(region, plan=plan, prepared=prepared, not_run=configured.not_run, where=where, since=began)
+            inputs = _evidence(region, decision, prepared, verification, ledger, dossier)
+            bundle, public_key, checked = _signed(inputs)
+            report = write_report(bundle, checked, bundle.parent.parent / "report.html")
+            record |= {"bundle": str(bundle), "report": str(report)}
         return Outcome(
             region=region,
-            verdict=worst([verification.verdict, bundle_verdict, decision.verdict]),
+            verdict=worst([verification.verdict, checked.verdict, decision.verdict]),
             decision=decision,
             configured=configured,
             calls=calls,
@@ -120,7 +127,8 @@ def bring_up(region: Region, *, reviewed: str | None = None) -> Outcome:
             ledger=ledger,
             bundle=bundle,
             public_key=public_key,
-            bundle_verdict=bundle_verdict,
+            bundle_verdict=checked.verdict,
+            report=report,
             models=prepared.models,
             steps=steps.done,
             seconds=steps.seconds,
@@ -214,6 +222,7 @@ def _evidence(
     prepared: Prepared,
     verification: Verification,
     ledger: dict[str, Any],
+    dossier: Dossier,
 ) -> BundleInputs:
     """What was seen, as a bundle's inputs. What is required comes from the region, never from the results."""
     tests = {f"host/{name}": Verdict.PASS if outcome == "passed" else Verdict.FAIL for name, outcome in verification.host_tests.items()}
@@ -230,15 +239,17 @@ def _evidence(
         audit_checkpoint=ledger["checkpoint"],
         audit_key=ledger["key"],
         tools={name: importlib.metadata.version(name) for name in TOOLS},
+        dossier=dossier,
     )
 
 
-def _signed(inputs: BundleInputs) -> tuple[Path, Path, Verdict]:
-    """Sign the bundle, lay the public key beside it, and check it with the verifier that an auditor would use."""
+def _signed(inputs: BundleInputs) -> tuple[Path, Path, BundleResult]:
+    """Sign the bundle, lay key and one-file verifier beside it, and check it with the verifier that an auditor would use."""
     remember(inputs)
     signer = load_or_create("evidence")
     bundle = inputs.build(signer)
     public = bundle.with_name("evidence.pub")
     public.write_bytes(key_path("evidence").with_suffix(".pub").read_bytes())
+    bundle.with_name("verify_evidence.py").write_bytes(standalone_verifier())
     pinned = VerifierKey.load(public)
-    return bundle, public, verify_bundle(bundle, key=pinned, plan_digest=inputs.plan_digest).verdict
+    return bundle, public, verify_bundle(bundle, key=pinned, plan_digest=inputs.plan_digest, region=inputs.region)

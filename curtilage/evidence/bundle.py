@@ -7,7 +7,9 @@ Files in it::
     rulesets/<host>.nft        the very text each host enforces
     probes.json                every cell with its observations
     audit/checkpoint           the ledger's signed tree head, and audit/key.pub to read it with
+    documents/<name>           what is generated of the run: coverage, OSCAL, bill of materials, papers, picture
     extra/<name>               what the caller adds
+    timestamp/manifest.tsr     optional: an RFC 3161 token over manifest.dsse.json, added after signing, so not listed in it
 
 ``required`` names the tests that must be there and pass. It comes from the region's plan, never from the results, so a test that
 was removed or did not run is noticed as missing.
@@ -39,6 +41,7 @@ from curtilage.verdict import Verdict
 
 SCHEMA = "curtilage.evidence/v1"
 MANIFEST = "manifest.dsse.json"
+TIMESTAMP = "timestamp/manifest.tsr"
 MANIFEST_TYPE = "application/vnd.curtilage.evidence-manifest+json"
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -84,6 +87,7 @@ def build_bundle(
     audit_checkpoint: bytes | None = None,
     audit_key: str | None = None,
     extra: Mapping[str, bytes] | None = None,
+    documents: Mapping[str, bytes] | None = None,
     tools: Mapping[str, str] | None = None,
     collected: datetime | None = None,
     out: Path | None = None,
@@ -102,6 +106,7 @@ def build_bundle(
         audit_checkpoint: the ledger's signed tree head.
         audit_key: the ledger's verifier key line.
         extra: further files, stored under ``extra/``.
+        documents: generated documents, by their whole name in the bundle.
         tools: name → version of what was used.
         collected: when the run ended; now unless told.
         out: the file to write; ``out/<region>/evidence/…`` unless told.
@@ -121,7 +126,7 @@ def build_bundle(
         files["audit/checkpoint"] = audit_checkpoint
         if audit_key:
             files["audit/key.pub"] = audit_key.strip().encode() + b"\n"
-    files |= {f"extra/{name}": content for name, content in (extra or {}).items()}
+    files |= {f"extra/{name}": content for name, content in (extra or {}).items()} | dict(documents or {})
 
     plan = descriptor("plan", plan_digest)
     enforced = [descriptor(name, sha256_of(content)) for name, content in sorted(files.items()) if name.startswith("rulesets/")]

@@ -22,7 +22,7 @@ _CLASS = re.compile(r"tests(\.[A-Za-z0-9_]+)+")
 class TestOutcome(BaseModel):
     """What came of one test, and when.
 
-    ``id`` is pytest's: ``tests/unit/audit/test_note.py::test_a_checkpoint_opens_with_its_key_alone``, with ``[parameters]`` where it has some.
+    ``id`` is pytest's: ``tests/unit/audit/test_note.py::test_…``, with ``[parameters]`` where it has some.
     """
 
     __test__ = False  # not a test of pytest's, whatever its name begins with

@@ -17,9 +17,11 @@ from curtilage.audit.note import Checkpoint, NoteError, VerifierKey
 from curtilage.canonical import canonical_json
 from curtilage.errors import ConfigError
 from curtilage.evidence.archive import MAX_BYTES, ArchiveError, unpack
-from curtilage.evidence.bundle import MANIFEST, MANIFEST_TYPE, SCHEMA, STAMP, read_verdicts, sha256_of
+from curtilage.evidence.bundle import MANIFEST, MANIFEST_TYPE, SCHEMA, STAMP, TIMESTAMP, read_verdicts, sha256_of
+from curtilage.evidence.consistency import contradictions
 from curtilage.evidence.dsse import IN_TOTO, EnvelopeError, unseal
 from curtilage.evidence.statements import PROVENANCE, STATEMENT, TEST_RESULT, descriptor, test_result
+from curtilage.evidence.timestamp import SKEW_SECONDS, TimestampError, stamped_at
 from curtilage.verdict import Verdict, worst
 
 
@@ -46,6 +48,8 @@ class BundleResult:
     counts: dict[str, int] = field(default_factory=dict)
     audit_size: int | None = None
     tools: dict[str, str] = field(default_factory=dict)
+    timestamp: str | None = None
+    probes_digest: str = ""
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -65,6 +69,7 @@ class BundleResult:
             "plan_digest": self.plan_digest,
             "region": self.region,
             "required": self.required,
+            "timestamp": self.timestamp,
             "tools": self.tools,
             "verdict": self.verdict,
         }
@@ -86,6 +91,10 @@ def verify_bundle(
     not_before: datetime | None = None,
     required: Iterable[str] | None = None,
     now: datetime | None = None,
+    region: str | None = None,
+    newer_than: Path | None = None,
+    max_age_days: float | None = None,
+    tsa_ca: Path | None = None,
 ) -> BundleResult:
     """Verify a bundle.
 
@@ -96,6 +105,10 @@ def verify_bundle(
         not_before: the run must have ended at this time or later.
         required: ids that must be there and PASS, beside those the bundle itself requires.
         now: the time at which a later run would lie in the future; now unless told.
+        region: the region it must be about.
+        newer_than: a bundle of the region that is known already; this one must be of a later run, with results of its own.
+        max_age_days: how old the run may be.
+        tsa_ca: certificates a time stamp must lead to; given, there must be one.
     """
     result = BundleResult(str(path))
     try:
@@ -138,8 +151,15 @@ def verify_bundle(
     for identifier, verdict in sorted(verdicts.items()):
         if verdict is not Verdict.PASS:
             result.findings.append(Finding(identifier, verdict, "required" if identifier in wanted else "not required"))
-    _age(result, plan_digest, not_before, now or datetime.now(UTC))
+    now = now or datetime.now(UTC)
+    result.probes_digest = sha256_of(files["probes.json"])
+    _about(result, plan_digest, region)
+    _age(result, not_before, max_age_days, now)
+    _timestamp(files, result, tsa_ca)
     _audit(files, result)
+    if newer_than is not None:
+        _newer(result, verify_bundle(newer_than, key=key, now=now), newer_than)
+    result.findings += [Finding("evidence.documents", Verdict.FAIL, reason) for reason in contradictions(files, manifest)]
     return result
 
 
@@ -166,7 +186,7 @@ def _payload(envelope: Any) -> bytes:
 
 
 def _files(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
-    listed, present = set(manifest["files"]), set(files) - {MANIFEST}
+    listed, present = set(manifest["files"]), set(files) - {MANIFEST, TIMESTAMP}
     if missing := sorted(listed - present):
         raise _Broken("evidence.files", f"missing: {', '.join(missing)}")
     if added := sorted(present - listed):
@@ -209,18 +229,65 @@ def _statements(files: dict[str, bytes], manifest: dict[str, Any], key: Verifier
     return verdicts
 
 
-def _age(result: BundleResult, plan_digest: str | None, not_before: datetime | None, now: datetime) -> None:
+def _about(result: BundleResult, plan_digest: str | None, region: str | None) -> None:
     if plan_digest is not None and plan_digest != result.plan_digest:
         result.findings.append(Finding("evidence.plan", Verdict.FAIL, f"evidence of plan {result.plan_digest}, not of {plan_digest}"))
+    if region is not None and region != result.region:
+        result.findings.append(Finding("evidence.region", Verdict.FAIL, f"evidence of region {result.region}, not of {region}"))
+
+
+def _age(result: BundleResult, not_before: datetime | None, max_age_days: float | None, now: datetime) -> None:
     collected = datetime.strptime(result.collected, STAMP).replace(tzinfo=UTC)
     if not_before is not None and collected < not_before.astimezone(UTC).replace(microsecond=0):
         result.findings.append(
             Finding("evidence.age", Verdict.FAIL, f"collected {result.collected}, before {not_before.astimezone(UTC).strftime(STAMP)}")
         )
-    if (collected - now).total_seconds() > 300:
+    age_days = (now - collected).total_seconds() / 86400
+    if max_age_days is not None and age_days > max_age_days:
+        result.findings.append(
+            Finding("evidence.age", Verdict.FAIL, f"collected {result.collected}, {age_days:.1f} days ago; at most {max_age_days:g}")
+        )
+    if (collected - now).total_seconds() > SKEW_SECONDS:
         result.findings.append(
             Finding("evidence.age", Verdict.INVALID, f"collected {result.collected}, which lies in the future: a clock is wrong")
         )
+
+
+def _newer(result: BundleResult, known: BundleResult, path: Path) -> None:
+    """Against a bundle that is known: results copied from it, an earlier run, another region, a ledger that became shorter."""
+    broken = [finding for finding in known.findings if finding.id.startswith("evidence.") and finding.verdict is Verdict.FAIL]
+    reasons = []
+    if not known.collected or broken:
+        reasons.append(f"{path} is no good bundle itself: {broken[0].reason if broken else 'unreadable'}")
+    elif known.region != result.region:
+        reasons.append(f"{path} is of region {known.region}")
+    elif known.collected >= result.collected:
+        reasons.append(f"collected {result.collected}, which is not after {known.collected}")
+    if known.probes_digest and known.probes_digest == result.probes_digest:
+        reasons.append("its results are byte for byte those of the known bundle: older results passed off as new")
+    if (known.audit_size or 0) > (result.audit_size or 0):
+        reasons.append(f"its ledger has {result.audit_size or 0} records, the known one {known.audit_size}: cut short or another")
+    result.findings += [Finding("evidence.newer", Verdict.FAIL, reason) for reason in reasons]
+
+
+def _timestamp(files: dict[str, bytes], result: BundleResult, tsa_ca: Path | None) -> None:
+    """A time stamp counts only when it leads to certificates that the verifier chose."""
+    token = files.get(TIMESTAMP)
+    if tsa_ca is None:
+        return
+    if token is None:
+        result.findings.append(Finding("evidence.timestamp", Verdict.NOT_RUN, "a time stamp is wanted, and the bundle has none"))
+        return
+    try:
+        when = stamped_at(token, files[MANIFEST], tsa_ca)
+    except TimestampError as error:
+        result.findings.append(Finding("evidence.timestamp", Verdict.FAIL, str(error)))
+        return
+    result.timestamp = when.strftime(STAMP)
+    collected = datetime.strptime(result.collected, STAMP).replace(tzinfo=UTC)
+    if (collected - when).total_seconds() > SKEW_SECONDS:
+        reason = f"collected {result.collected}, but stamped before, at {result.timestamp}: a clock is wrong"
+        result.findings.append(Finding("evidence.timestamp", Verdict.INVALID, reason))
 
 
 def _audit(files: dict[str, bytes], result: BundleResult) -> None:
