@@ -32,10 +32,13 @@ OFFLINE_ENV = {
 }
 """What keeps a model's runtime from calling anyone (EG-47 to EG-57); each has to be there, with this value."""
 
-_BAD_FLAGS = (
-    "--trust-remote-code", "--tool-server", "--enable-lora", "--otlp-traces-endpoint", "--allowed-local-media-path", "--api-server-count",
-    "--kv-transfer-config", "--headless", "--data-parallel-address", "--middleware", "--allowed-media-domains", "--revision",
+FLAGS = (
+    "--model", "--served-model-name", "--host", "--port", "--load-format", "--max-model-len", "--tensor-parallel-size", "--quantization",
+    "--disable-uvicorn-access-log", "--enforce-eager", "--max-num-seqs", "--max-num-batched-tokens", "--gpu-memory-utilization", "--dtype",
+    "--kv-cache-dtype", "--enable-prefix-caching", "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser", "--seed",
 )  # fmt: skip
+"""What a model may be started with. A list of what is forbidden would not hold: the parser takes abbreviations, underscores and a file of
+options, so that ``--trust-remote`` and ``--config`` say the same in other words."""
 
 _ALL = "variables.main.all(c, {})"
 
@@ -119,6 +122,10 @@ SEALED: list[tuple[str, str]] = [
     ),
     ("size(variables.debug) == 0", "EG-31: the segment has no ephemeral containers; look at logs, metrics and a copy outside."),
     (
+        _each("!has(c.command)"),
+        "A container of the segment runs its image's own entry point: the image was approved for what it does.",
+    ),
+    (
         "variables.main.all(c, !has(c.lifecycle)) && variables.main.all(c, !has(c.volumeDevices))",
         "A container of the segment has no lifecycle hooks, which may call HTTP addresses, and no raw block devices.",
     ),
@@ -133,31 +140,32 @@ SEALED: list[tuple[str, str]] = [
 
 _MODELS = f"object.metadata.namespace != '{MODELS}' || "
 _OFFLINE = ", ".join(f"'{name}': '{value}'" for name, value in OFFLINE_ENV.items())
-_FLAGS = ", ".join(f"'{flag}'" for flag in _BAD_FLAGS)
+_FLAGS = ", ".join(f"'{flag}'" for flag in FLAGS)
 
 OFFLINE: list[tuple[str, str]] = [
     (
         _MODELS
-        + f"object.spec.containers.all(c, has(c.env) && {{{_OFFLINE}}}.all(k, c.env.exists(e, e.name == k && has(e.value)"
-        + f" && e.value == {{{_OFFLINE}}}[k])))",
+        + f"object.spec.containers.all(c, has(c.env) && {{{_OFFLINE}}}.all(k, c.env.exists_one(e, e.name == k)"
+        + f" && c.env.exists(e, e.name == k && has(e.value) && e.value == {{{_OFFLINE}}}[k])))",
         "EG-47: a model's container must state the whole offline environment (curtilage/derive/kubernetes/admission_pods.py lists it).",
     ),
     (
         "variables.main.all(c, !has(c.envFrom)) && variables.main.all(c, !has(c.env) || c.env.all(e, !e.name.startsWith('LD_')"
         " && !e.name.lowerAscii().endsWith('_proxy') && !(e.name in ['HF_ENDPOINT', 'HF_TOKEN', 'VLLM_USAGE_STATS_SERVER', 'VLLM_PLUGINS',"
+        " 'VLLM_USE_MODELSCOPE', 'PYTHONPATH', 'PYTHONHOME',"
         " 'OTEL_EXPORTER_OTLP_ENDPOINT', 'PYTHONSTARTUP', 'PIP_INDEX_URL', 'SENTRY_DSN'])))",
         "EG-57: no proxy, hub, exporter or loader setting by environment, and no environment from elsewhere.",
     ),
     (
         _MODELS
-        + f"object.spec.containers.all(c, has(c.args) && c.args.all(a, !([{_FLAGS}].exists(f, a == f || a.startsWith(f + '='))))"
-        + " && !c.args.exists(a, a.contains('://')))",
-        "EG-48, EG-51: a model is started without remote code, tools, adapters at run time, exporters or any address.",
+        + f"object.spec.containers.all(c, has(c.args) && c.args.all(a, a.split('=')[0] in [{_FLAGS}]"
+        + " && c.args.exists_one(b, b.split('=')[0] == a.split('=')[0]) && !a.contains('://')))",
+        "EG-48, EG-51: a model is started with flags of the approved list alone, each once, as --flag=value, and without any address.",
     ),
     (
         _MODELS
         + "object.spec.containers.all(c, c.args.exists(a, a.startsWith('--model=/srv/models/')"
-        + " && !a.contains('..')) && c.args.filter(a, a.startsWith('--model')).size() == 1)",
+        + " && !a.contains('..')) && c.args.exists(a, a == '--load-format=safetensors'))",
         "EG-48: a model is a directory of the verified store, --model=/srv/models/<name>/<digest>; a name would be fetched.",
     ),
     (
