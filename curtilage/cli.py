@@ -41,6 +41,7 @@ AREAS: dict[str, Area] = {
     "redact": Area("curtilage.sanitize.commands", "Redact text or records with the very code the gateway runs.", False),
     "audit": Area("curtilage.audit.commands", "Verify, query and export the ledger.", True),
     "region": Area("curtilage.commands.region", "Write a new region's file, or refuse it.", True),
+    "crm": Area("curtilage.crm.commands", "Import the CRM's field classification into rules and the package's allow-list.", True),
     "scan": Area("curtilage.scan.commands", "Name every way data can leave a CRM, from its source; AI ones marked.", False),
     "evidence": Area("curtilage.evidence.commands", "Build and verify signed evidence bundles.", True),
 }

@@ -106,6 +106,9 @@ def _named_credential(root: Element, context: Context) -> Iterator[Finding]:
 
 
 def _external_credential(root: Element, context: Context) -> Iterator[Finding]:
+    users = [item for item in context.index.named.values() if context.stem in item.external]
+    if users and all(host_of(item.url) in context.gateways for item in users):
+        return  # the gateway's own key
     names = " ".join((context.stem, root.get("label")))
     endpoint = next(
         (item.get("parameterValue") for item in root.walk() if item.get("parameterType") in ("AuthProviderUrl", "TokenEndpoint")), ""
