@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -25,6 +25,8 @@ from curtilage.commands.plan import Decision, decide
 from curtilage.commands.prepare import NOTHING_TO_PREPARE, Prepared, prepare_lab
 from curtilage.commands.reach import Reach, reach
 from curtilage.commands.screen import Outcome, show
+from curtilage.commands.up_platform import bring_up_platform
+from curtilage.commands.up_platform import show as show_platform
 from curtilage.commands.verify import run_verification
 from curtilage.configure import ConfigureResult, configure
 from curtilage.engine import Engine, Plan
@@ -39,7 +41,7 @@ from curtilage.output import print_json, progress
 from curtilage.paths import state_dir
 from curtilage.probes.cells import region_cells
 from curtilage.probes.verify import Verification
-from curtilage.region import Region, load_region
+from curtilage.region import Platform, Region, load_region
 from curtilage.steps import Steps
 from curtilage.verdict import Verdict, worst
 
@@ -65,12 +67,32 @@ def up(
             rule="a plan is named by sha256: and 64 hexadecimal digits",
             fix="copy it whole from the review or from `curtilage plan`",
         )
-    outcome = bring_up(load_region(region), reviewed=plan_digest)
+    found = load_region(region)
+    if found.platform is not Platform.HOSTS:
+        _up_platform(found, plan_digest, json_output=json_output)
+    outcome = bring_up(found, reviewed=plan_digest)
     if json_output:
         print_json(outcome.document())
     else:
         show(outcome)
     raise typer.Exit(outcome.verdict.exit_code)
+
+
+def _up_platform(region: Region, reviewed: str | None, *, json_output: bool) -> NoReturn:
+    """A region whose platform converges it: no host of ours is configured, and nothing is claimed about packets."""
+
+    def judged(one: Region, engine: Engine) -> Decision:
+        decision = _decided(one, engine)
+        _fresh(decision.plan, reviewed, one)
+        return decision
+
+    with _alone(region):
+        applied = bring_up_platform(region, judged)
+    if json_output:
+        print_json(applied.document())
+    else:
+        show_platform(applied)
+    raise typer.Exit(applied.verdict.exit_code)
 
 
 def bring_up(region: Region, *, reviewed: str | None = None) -> Outcome:
