@@ -19,7 +19,9 @@ from curtilage.derive.kubernetes.manifests import manifests
 from curtilage.errors import ConfigError
 from curtilage.proof.aws.types import FORBIDDEN, GATEWAYS
 from curtilage.region import Region, load_region
+from lab.providers.schema import Schema
 
+REFERRING = ("aws:s3/bucketPolicy:BucketPolicy",)
 IMAGE = "registry.legal.internal/vllm@sha256:" + "a" * 64
 
 _INVENTED: dict[str, dict[str, Any]] = {
@@ -34,9 +36,11 @@ class Recorder(pulumi.runtime.Mocks):
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.given: list[tuple[str, str, dict[str, Any]]] = []
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.asked.append(args.typ)
+        self.given.append((args.typ, args.name, dict(args.inputs)))
         return args.name, dict(args.inputs) | _INVENTED.get(args.typ, {})
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
@@ -117,6 +121,21 @@ def test_a_region_on_aws_reuses_the_objects_and_holds_no_way_out(recorder: Recor
     assert asked["aws:kms/key:Key"] == len(PURPOSES)
     assert asked["aws:ec2/vpcEndpoint:VpcEndpoint"] == len(endpoints(region)) + 1
     assert asked["aws:eks/nodeGroup:NodeGroup"] == 2
+
+
+def test_every_aws_resource_states_its_name_and_whose_it_is(recorder: Recorder) -> None:
+    declare(load_region("de-frankfurt"))
+    schema = Schema("pulumi_aws")
+    made = [(kind, name, inputs) for kind, name, inputs in recorder.given if schema.knows(kind)]
+    assert len(made) > 100
+    for kind, name, inputs in made:
+        known = schema.type(kind).inputs
+        stated = {"name", "bucket", "nodeGroupName", "creationToken"} & set(known)
+        # A name that the provider makes up differs in every checkout. Those of REFERRING only refer to something by that word.
+        if stated and kind not in REFERRING:
+            assert stated & set(inputs), f"{kind} {name} lets the provider choose its name"
+        if "tags" in known:
+            assert inputs["tags"]["curtilage:jurisdiction"] == "DE", name
 
 
 @pytest.mark.parametrize("name", ["fr-paris", "de-frankfurt"])
