@@ -13,14 +13,16 @@ from rich.table import Table
 
 from curtilage.audit.export import export_ledger
 from curtilage.audit.note import VerifierKey
-from curtilage.audit.query import COLUMNS, PRIVILEGE_COLUMNS, Filter, cell, counts, select, to_csv
+from curtilage.audit.query import COLUMNS, PRIVILEGE_COLUMNS, Filter, cell, counts, merge, select, to_csv
 from curtilage.audit.reader import read_records
+from curtilage.audit.report_command import report
 from curtilage.audit.verify import verify as verify_directory
 from curtilage.audit.verify_parse import VerifyResult
 from curtilage.errors import ConfigError
 from curtilage.output import print_json, progress, stderr, stdout
 
-app = typer.Typer(no_args_is_help=True, help="Verify, query and export the ledger.")
+app = typer.Typer(no_args_is_help=True, help="Verify, query, report and export the ledger.")
+app.command("report")(report)
 
 
 class Format(StrEnum):
@@ -103,7 +105,7 @@ def verify(
 
 @app.command("query")
 def query(
-    directory: Annotated[Path, typer.Argument(help="The ledger's directory, or a copy of it.")],
+    directories: Annotated[list[Path], typer.Argument(help="The ledger's directory, or a copy of it; several make one view.")],
     matter: Annotated[str | None, typer.Option("--matter", help="Only this matter.")] = None,
     identity: Annotated[str | None, typer.Option("--identity", help="Only this identity.")] = None,
     since: Annotated[str | None, typer.Option("--from", help="From this time on (ISO 8601, UTC unless it says otherwise).")] = None,
@@ -113,7 +115,8 @@ def query(
     ] = View.CALLS,
     output: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.TABLE,
     key: Annotated[
-        Path | None, typer.Option("--key", help="Verify the ledger with this .pub file first, and answer nothing when it fails.")
+        list[Path] | None,
+        typer.Option("--key", help="Verify first with this .pub file, and answer nothing when that fails; one for each ledger, in order."),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
 ) -> None:
@@ -121,15 +124,24 @@ def query(
 
     Example: curtilage audit query /var/lib/curtilage/ledger --matter M-2030-017 --from 2030-01-01 --format csv
     """
-    if key is not None:
-        result = verify_directory(directory, str(VerifierKey.load(key)))
+    if key and len(key) != len(directories):
+        raise ConfigError(
+            f"{len(key)} keys for {len(directories)} ledgers", rule="one --key for each ledger, in order", fix="give each its .pub"
+        )
+    for directory, one in zip(directories, key or (), strict=False):
+        result = verify_directory(directory, str(VerifierKey.load(one)))
         if result.problems:
-            stderr.print(f"FAIL: the ledger does not verify ({result.problems[0].where}: {result.problems[0].reason})", markup=False)
+            stderr.print(f"FAIL: {directory} does not verify ({result.problems[0].where}: {result.problems[0].reason})", markup=False)
             raise typer.Exit(result.verdict.exit_code)
-    rows = select(read_records(directory), Filter(matter=matter, identity=identity, since=_stamp(since), until=_stamp(until)))
+    wanted = Filter(matter=matter, identity=identity, since=_stamp(since), until=_stamp(until))
     columns = PRIVILEGE_COLUMNS if view is View.PRIVILEGE else COLUMNS
+    if len(directories) == 1:
+        rows = select(read_records(directories[0]), wanted)
+    else:
+        rows = [row for row in merge({str(path): read_records(path) for path in directories}) if wanted.takes(row)]
+        columns = ("log", *columns)
     if json_output or output is Format.JSON:
-        print_json({"counts": counts(rows), "rows": rows, "verified": key is not None})
+        print_json({"counts": counts(rows), "rows": rows, "verified": bool(key)})
     elif output is Format.CSV:
         stdout.file.write(to_csv(rows, columns))
     else:
@@ -140,7 +152,7 @@ def query(
             table.add_row(*(cell(row.get(column)) for column in columns))
         stdout.print(table)
         stdout.print("; ".join(f"{name}: {cell(value)}" for name, value in counts(rows).items()), markup=False)
-    if key is None:
+    if not key:
         progress("not verified: pass --key, or run `curtilage audit verify`")
 
 

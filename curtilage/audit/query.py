@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# What a spreadsheet takes for a formula at a cell's start, full-width forms included (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "|", "%")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
@@ -32,8 +35,30 @@ class Filter:
         )
 
 
+def merge(logs: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows of several gateways' ledgers as one list by time; each row says whose it is. An index counts within its own log."""
+    rows = [{**row, "log": name} for name, records in logs.items() for row in calls(records)]
+    return sorted(rows, key=lambda row: (row["time"], row["log"], row["index"]))
+
+
 COLUMNS = ("index", "time", "kind", "call", "matter", "identity", "surface", "model", "result", "reason")
-PRIVILEGE_COLUMNS = ("index", "time", "matter", "identity", "model", "purpose", "direction", "removed", "readers", "result", "reason")
+PRIVILEGE_COLUMNS = (
+    "index",
+    "time",
+    "matter",
+    "identity",
+    "model",
+    "model_version",
+    "purpose",
+    "direction",
+    "break_glass",
+    "removed",
+    "removed_from_answer",
+    "readers",
+    "readers_count",
+    "result",
+    "reason",
+)
 """Who spoke to which model about the matter, at whose direction, what never reached it, and who could technically read it."""
 
 
@@ -112,5 +137,5 @@ def to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     writer.writerow(columns)
     for row in rows:
         texts = [cell(row.get(column)) for column in columns]
-        writer.writerow([f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text for text in texts])
+        writer.writerow([f"'{text}" if text.lstrip().startswith(_FORMULA) or text[:1] in _FORMULA else text for text in texts])
     return buffer.getvalue()

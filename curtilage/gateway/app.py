@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from curtilage.audit.content import ContentStore
 from curtilage.audit.errors import LedgerUnavailable
 from curtilage.audit.ledger import Ledger
 from curtilage.gateway.config import GatewayConfig
@@ -53,7 +54,9 @@ class Gateway:
         self._tokens = TokenVerifier(config.issuers) if config.issuers else None
         self.upstreams = Upstreams(config.upstreams, config.limits)
         self._router = Router(config.names, frozenset(listen.port for listen in config.listen))
-        self._preparer = Preparer(self.sanitizer, config.models, config.region.jurisdiction)
+        self._preparer = Preparer(
+            self.sanitizer, config.models, config.region.jurisdiction, ContentStore(config.content) if config.content is not None else None
+        )
         self._pending: set[asyncio.Task[None]] = set()
         self._forwarder = Forwarder(self.upstreams, ledger, self.sanitizer, config.limits, config.region.name, self._pending)
         self._textfile: asyncio.Task[None] | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from curtilage.errors import ConfigError
-from curtilage.gateway import setup
+from curtilage.gateway import matter_commands, setup
 from curtilage.gateway.config import load_config
 from curtilage.jurisdiction import load_jurisdiction
 from curtilage.matters.directory import Directory
@@ -22,6 +22,7 @@ keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Issue, lis
 matters = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Manage people and services, matters, memberships and walls.")
 app.add_typer(keys, name="keys")
 app.add_typer(matters, name="matters")
+matter_commands.register(matters, keys)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway.yaml.")]
 DbOption = Annotated[Path, typer.Option("--db", help="The matter directory (matters.db).")]

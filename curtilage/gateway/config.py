@@ -25,6 +25,7 @@ Written by the ``gateway`` role or by ``curtilage gateway init``; relative paths
     issuers:                                 # optional: identity providers whose tokens are believed (curtilage.gateway.tokens)
       - {issuer: "https://login.example.org/realms/legal", audience: curtilage, jwks: jwks.json, algorithms: [ES256]}
     classification: /etc/curtilage/fields/   # optional: exported field metadata; custom fields it does not open are then privileged
+    content: /var/lib/curtilage/content      # optional: what was said, sealed under each matter's key (curtilage.audit.content)
     fields: [legal_case_strategy__c, privileged_communication__c, "*sensitive__c"]      # optional: these are the defaults
     limits: {body_bytes: 16777216}           # optional: see Limits
 """
@@ -156,6 +157,7 @@ class GatewayConfig(_Part):
     evidence: Evidence | None = None
     issuers: tuple[Issuer, ...] = ()
     classification: Path | None = None
+    content: Path | None = None
     fields: tuple[str, ...] = DEFAULT_FIELD_RULES
     limits: Limits = Limits()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from curtilage.audit.content import ContentStore
+from curtilage.audit.errors import LedgerUnavailable
 from curtilage.gateway.access import authorize, check_residency, own_matters, readers_of, select_matter
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.record import CallState
@@ -39,10 +41,11 @@ class Preparer:
         sanitizer: the rules.
         models: names callers ask for -> names served.
         jurisdiction: where this region stands.
+        content: where what was said is kept, if it is.
     """
 
-    def __init__(self, sanitizer: Sanitizer, models: Mapping[str, str], jurisdiction: str) -> None:
-        self.sanitizer, self._models, self._jurisdiction = sanitizer, models, jurisdiction
+    def __init__(self, sanitizer: Sanitizer, models: Mapping[str, str], jurisdiction: str, content: ContentStore | None = None) -> None:
+        self.sanitizer, self._models, self._jurisdiction, self._content = sanitizer, models, jurisdiction, content
 
     async def prepare(
         self, state: CallState, surface: Surface, headers: Mapping[bytes, bytes], body: bytes, directory: Snapshot
@@ -67,6 +70,11 @@ class Preparer:
         state.bytes_forwarded = len(forwarded)
         state.commit("received", body)
         state.commit("forwarded", forwarded)
+        if self._content is not None:
+            try:
+                await asyncio.to_thread(self._content.put, matter, state.id, {"received": body, "forwarded": forwarded})
+            except LedgerUnavailable:
+                raise Refusal(Reason.LEDGER_UNAVAILABLE, "what is said on the matter cannot be kept, so the call is not made") from None
         return Prepared(forwarded, vault, call.stream)
 
     def _matter(self, state: CallState, call: Call, headers: Mapping[bytes, bytes], directory: Snapshot) -> Matter:
