@@ -26,9 +26,14 @@ ROWS = [
 
 def as_json(path: Path, rows: list[tuple[str, str, str, str]] = ROWS, **more: object) -> Path:
     records = [
-        {"EntityDefinition": {"QualifiedApiName": owner}, "QualifiedApiName": name, "SecurityClassification": level or None, "ComplianceGroup": groups or None}
+        {
+            "EntityDefinition": {"QualifiedApiName": owner},
+            "QualifiedApiName": name,
+            "SecurityClassification": level or None,
+            "ComplianceGroup": groups or None,
+        }
         for owner, name, level, groups in rows
-    ]  # fmt: skip
+    ]
     path.write_text(json.dumps({"status": 0, "result": {"records": records, "totalSize": len(records), "done": True, **more}}))
     return path
 
