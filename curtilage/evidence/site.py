@@ -64,8 +64,8 @@ def render(files: Mapping[str, bytes], result: BundleResult, name: str, key_hint
     body = (
         '<a class="skip" href="#main">Skip to the report</a>\n'
         f'<header><h1>Region {escape(region)}</h1><p class="subtitle">What was proved, attacked and recorded, and what was not</p>'
-        f'<p class="verdict {result.verdict}">{str(result.verdict).replace("_", "-")}</p>'
-        '<p><button type="button" class="print" hidden>Print</button></p></header>\n'
+        f'<p class="top"><strong class="verdict {result.verdict}">{str(result.verdict).replace("_", "-")}</strong> '
+        '<button type="button" class="print" hidden>Print</button></p></header>\n'
         f'<nav aria-label="Sections"><ul>{navigation}</ul></nav>\n<main id="main">\n'
         + "\n".join(f'<section aria-labelledby="{key}">{heading(key, title)}{make(found)}</section>' for key, title, make in sections)
         + f"\n</main>\n<footer>Region {escape(region)} · plan {escape(result.plan_digest)} · results of {escape(result.collected)} · "
@@ -118,10 +118,10 @@ def _summary(found: _Found) -> str:
         ("Attacks", _worst(attacks), _counts(attacks)),
         ("Host tests", _worst(host_tests), _counts(host_tests)),
         ("Observed flows", flows, "what machines saw, against what is allowed"),
-        ("Requirements", "", _counts(lines) if lines else "no coverage in this bundle"),
+        ("Requirements", f"{lines.count('PASS')} of {len(lines)} met", _counts(lines) if lines else "no coverage in this bundle"),
     )
     shown = "".join(
-        f'<li><span class="name">{escape(title)}</span><strong>{cell(verdict) if verdict else "see below"}</strong>{escape(told)}</li>'
+        f'<li><span class="name">{escape(title)}</span><strong>{cell(verdict)}</strong>{escape(told)}</li>'
         for title, verdict, told in tiles
     )
     result = found.result

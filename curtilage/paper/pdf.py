@@ -118,12 +118,13 @@ def _flow(found: Block, styles: dict[str, Any]) -> list[Any]:
 
 
 def _weights(found: Table) -> list[float]:
-    """Column widths by their longest word and their text, so that no column starves."""
+    """Column widths: never narrower than the heading's longest word, else by the texts; a column left empty is one to write in."""
     widths = []
     for at, column in enumerate(found.columns):
-        texts = [column, *(row[at] for row in found.rows[:200])]
-        mean = sum(len(text) for text in texts) / len(texts)
-        widths.append(max(6.0, min(60.0, mean)))
+        texts = [row[at] for row in found.rows[:200]]
+        mean = sum(len(text) for text in texts) / max(1, len(texts))
+        least = max(len(word) for word in column.split() or [""]) + 2.5
+        widths.append(max(least, min(60.0, mean), 16.0 if texts and not any(texts) else 0.0, 8.0 if found.refs and at == 0 else 0.0))
     total = sum(widths)
     return [width / total for width in widths]
 
