@@ -62,6 +62,7 @@ _LAST_WORD = re.compile(words.LAST_WORDS, re.IGNORECASE)
 _PARTICLES = frozenset(
     "de del della delle dello di da dal das do dos du des la le lo van von vom der den ten ter zu zum zur el al bin ben ibn abu mac mc san santa st".split()
 )
+_SAINTS = ("saint-", "sainte-", "sankt-", "san-", "santa-", "st-")
 _ROMAN = re.compile(r"[IVXLC]{1,5}")
 _COMMA = re.compile(r", ?")
 _LONGEST = 5
@@ -106,7 +107,8 @@ def _tokens(text: str) -> list[Token]:
 @lru_cache(maxsize=16384)
 def _flags(word: str) -> int:
     """What the table says, less what is never a name."""
-    return COMMON if key_of(word) in words.NEVER else flags_of(word)
+    key = key_of(word)
+    return COMMON if key in words.NEVER or key.startswith(_SAINTS) else flags_of(word)
 
 
 def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int]]:
@@ -332,6 +334,8 @@ def _after_initials(text: str, run: list[Token], expected: int) -> int:
         return 0
     if not (surname.flags & SURNAME or expected or (_plausible(surname) and count > 1)):
         return 0
+    if surname.flags & GIVEN and len(run) > count + 1:
+        return count + max(1, _from_given(text, run[count:], expected))
     return count + 1 + _more(run[count + 1 :])
 
 

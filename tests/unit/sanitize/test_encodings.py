@@ -1,0 +1,131 @@
+"""Whatever it is written in: no encoding, border, key or table is a way around the rules."""
+
+# ruff: noqa: E501 - one case a line
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import quopri
+import time
+import urllib.parse
+
+import pytest
+
+from curtilage.errors import ConfigError
+from curtilage.sanitize.classification import build, load
+from curtilage.sanitize.fields import FieldRules
+from curtilage.sanitize.placeholders import Vault
+from curtilage.sanitize.sanitizer import Findings, Sanitizer, SanitizerRefusal
+from curtilage.sanitize.terms import Terms
+
+SANITIZER = Sanitizer()
+SECRETS = ("settle", "quietly", "quirrel", "schmidt", "3704", "0532", "jane", "ple.com", "c01x", "1975-03", "markt 5", "5551234")
+MESSAGE = "IBAN: DE89370400440532013000 for Anna Schmidt, legal_case_strategy__c: settle quietly"
+
+
+def clean(node, **more):
+    return SANITIZER.clean(node, Findings(Vault(b"k" * 32), **more))
+
+
+def user(*texts):
+    return {"messages": [{"role": "user", "content": text} for text in texts]}
+
+
+WAYS = {
+    "base64": base64.b64encode(MESSAGE.encode()).decode(),
+    "base64 in lines": base64.encodebytes((MESSAGE * 4).encode()).decode(),
+    "base64 of UTF-16": base64.b64encode(MESSAGE.encode("utf-16-le")).decode(),
+    "quoted-printable": quopri.encodestring(("Größe " + MESSAGE).encode()).decode(),
+    "percent": urllib.parse.quote(MESSAGE),
+    "percent twice": urllib.parse.quote(urllib.parse.quote(MESSAGE)),
+    "a form": urllib.parse.urlencode({"q": MESSAGE}),
+    "entities": "".join(f"&#{ord(char)};" for char in MESSAGE),
+    "entities by name": html.escape(f"<legal_case_strategy__c>{MESSAGE}</legal_case_strategy__c>"),
+    "hexadecimal": MESSAGE.encode().hex(),
+    "JSON in JSON in JSON": json.dumps(json.dumps({"a": MESSAGE, "legal_case_strategy__c": "settle quietly"})),
+    "look-alikes and nothing between": MESSAGE.replace("e", "\u0435").replace("DE", "D\u200bE"),
+    "full width": "".join(chr(ord(char) + 0xFEE0) if 33 <= ord(char) <= 126 else char for char in MESSAGE),
+    "escapes": "".join(f"\\u{ord(char):04x}" for char in MESSAGE),
+    "short escapes": "".join(f"\\x{ord(char):02x}" for char in MESSAGE),
+    "combining marks": "L\u0336egal_case_strategy__c: settle quietly",
+    "a table": "first_name,last_name,iban,legal_case_strategy__c\nXanthippe,Quirrel,DE89370400440532013000,settle quietly\n",
+    "YAML": "legal_case_strategy__c: settle quietly\nname: Anna Schmidt\niban: DE89370400440532013000\n",
+    "XML": "<r><legal_case_strategy__c>settle quietly</legal_case_strategy__c><name>Anna Schmidt</name></r>",
+    "capitals": "CLIENT: ANNA SCHMIDT, IBAN DE89370400440532013000",
+    "keys": {"FirstName": "Xanthi", "LastName": "Quirrelwood", "PassportNumber": "C01X00T47", "Birthdate": "1975-03-12", "MailingStreet": "Am Markt 5", "phone": "5551234567"},
+    "parts": [{"role": "user", "content": [{"type": "text", "text": text} for text in ("My IBAN is DE89 3704 0044", " 0532 0130 00 ok")]}],
+    "three parts": [{"role": "user", "content": [{"type": "text", "text": text} for text in ("DE89 37", "04 0044 05", "32 0130 00")]}],
+    "an address in two messages": user("send it to jane.roe@exam", "ple.com please"),
+    "a name in two messages": user("the witness Anna", "Schmidt said so"),
+    "a value in the next message": user("legal_case_strategy__c:", "settle quietly for 5m"),
+    "a field's name in two messages": user("legal_case_stra", "tegy__c: settle quietly for 5m"),
+    "a quoted value in two messages": user('{"legal_case_strategy__c": "settle qui', 'etly for 5m"} and more'),
+    "tool arguments": {"tool_calls": [{"function": {"name": "lookup", "arguments": json.dumps({"client_name": "Xanthi Quirrelwood", "note": "legal_case_strategy__c=settle quietly"})}}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_gets_through_in_any_dress(way) -> None:
+    shown = json.dumps(clean(WAYS[way]), ensure_ascii=False).lower()
+    assert [secret for secret in SECRETS if secret in shown] == []
+
+
+def test_two_messages_that_have_nothing_to_do_with_each_other_stay() -> None:
+    node = user("legal_case_strategy__c is a field.", "What is the weather in May?", "Explain clause 4.", "12 units, please.")
+    assert clean(node)["messages"][1:] == node["messages"][1:]
+
+
+def test_what_was_cut_over_a_border_comes_back_for_the_caller() -> None:
+    vault = Vault(b"k" * 32)
+    node = user("send it to jane.roe@exam", "ple.com please")
+    cleaned = SANITIZER.clean(node, Findings(vault))
+    assert [vault.restore(message["content"]) for message in cleaned["messages"]] == [message["content"] for message in node["messages"]]
+
+
+def test_cleaning_that_takes_too_long_is_refused() -> None:
+    with pytest.raises(SanitizerRefusal):
+        clean({"content": "Some text to look at."}, deadline=time.monotonic() - 1)
+
+
+def test_a_matters_dictionary_is_taken_out_everywhere() -> None:
+    terms = Terms(["Project Falcon"])
+    assert "alcon" not in json.dumps(
+        clean({"project falcon": [base64.b64encode(b"notes on project falcon").decode(), "PROJECT FALCON"]}, terms=terms)
+    )
+
+
+ROWS = [
+    {"field": "Account.Budget__c", "level": "Internal"},
+    {"field": "Risk__c", "level": "Restricted"},
+    {"field": "Twice__c", "level": "Public"},
+    {"field": "X.Twice__c", "level": "Confidential"},
+]
+
+
+def test_with_a_classification_an_unclassified_custom_field_is_privileged() -> None:
+    sanitizer = Sanitizer(FieldRules(classification=build(ROWS)))
+    node = {
+        "Name": "1",
+        "Budget__c": "2",
+        "ns__Budget__c": "3",
+        "Budget__r": {"Name": "4"},
+        "Risk__c": "5",
+        "Twice__c": "6",
+        "Unknown__c": "7",
+        "Unknown__r": {"a": 1},
+    }
+    assert set(sanitizer.clean(node, Findings(Vault(b"k" * 32)))) == {"Name", "Budget__c", "ns__Budget__c", "Budget__r"}
+    assert "zebra" not in sanitizer.clean("note: Unknown__c: zebra plan", Findings(Vault(b"k" * 32)))
+
+
+def test_field_metadata_is_read_as_the_platform_exports_it(tmp_path) -> None:
+    xml = '<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>Budget__c</fullName><securityClassification>Public</securityClassification></CustomField>'
+    (tmp_path / "Budget__c.field-meta.xml").write_text(xml)
+    (tmp_path / "rows.json").write_text(json.dumps({"records": [{"QualifiedApiName": "Risk__c", "SecurityClassification": "Restricted"}]}))
+    found = load(tmp_path)
+    assert (found.allowed, found.denied) == (frozenset({"budget"}), frozenset({"risk"}))
+    (tmp_path / "bad.xml").write_text('<!DOCTYPE x [<!ENTITY a "b">]><x/>')
+    with pytest.raises(ConfigError):
+        load(tmp_path)

@@ -1,0 +1,75 @@
+"""Names of people: found by what stands beside them, and what only looks like one stays."""
+
+# ruff: noqa: E501 - one case a line
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from curtilage.sanitize.detect import find
+from curtilage.sanitize.patterns import default_patterns
+from curtilage.sanitize.people import find_people
+from curtilage.sanitize.terms import Terms
+
+FOUND = [
+    ("Mr Okonkwo-Reyes refused.", "Okonkwo-Reyes"), ("Sehr geehrte Frau Dr. Vogelsang,", "Vogelsang"), ("Maître Delacroix plaide.", "Delacroix"), ("L'avv. De Bacco ha risposto.", "De Bacco"),
+    ("Our client Maria Kowalczyk signed.", "Maria Kowalczyk"), ("Kowalczyk, Maria signed.", "Kowalczyk, Maria"), ("DUPONT Jean a signé.", "DUPONT Jean"), ("signed by J. R. Thornberry", "J. R. Thornberry"),
+    ("der Zeuge Ludwig van der Heyden sagte", "Ludwig van der Heyden"), ("D. José García López reside", "José García López"), ("Ms. O'Sullivan said", "O'Sullivan"), ("my name is anna schmidt", "anna schmidt"),
+]  # fmt: skip
+STAY = [
+    "The Sarbanes-Oxley Act applies.", "Müller GmbH und Wagner AG", "Goldman Sachs and Morgan Stanley", "Will the grant cover May?", "Supreme Court of the United Kingdom", "Basel III and the Vienna Convention",
+    "Herr Vorsitzender, ich beantrage", "Madame la Présidente", "Der Kläger hat die Klage erhoben.", "Saint-Denis and San Jose", "rue Victor Hugo", "Paris, Texas", "Louis Vuitton Malletier SA",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "name"), FOUND)
+def test_a_name_is_found_whole(text, name) -> None:
+    assert name in [text[start:end] for start, end in find_people(text)]
+
+
+@pytest.mark.parametrize("text", STAY)
+def test_what_only_looks_like_a_name_stays(text) -> None:
+    assert [text[start:end] for start, end in find_people(text)] == []
+
+
+def test_a_surname_by_itself_is_known_from_the_full_name() -> None:
+    text = "Maria Kowalczyk signed. Later Kowalczyk withdrew."
+    assert [text[start:end] for start, end in find_people(text)] == ["Maria Kowalczyk", "Kowalczyk"]
+
+
+def test_all_patterns_are_asked_that_can_match() -> None:
+    table = default_patterns()
+    for text in (
+        "DE89 3704 0044 0532 0130 00",
+        "born on 1 May 1970",
+        "1:21-cv-01234-ABC",
+        "ünïcödé jane@example.com",
+        "x" * 5000 + " +49 30 901820",
+    ):
+        assert table.candidates(text) == [index for index, pattern in enumerate(table) if pattern.regex.search(text)]
+
+
+def test_no_text_makes_names_slow() -> None:
+    for hostile in (
+        "Anna " * 20_000,
+        "A. " * 30_000,
+        "Mr " * 30_000,
+        "Anna, " * 20_000,
+        "ÄÖ" * 50_000,
+        "Dr. Prof. " * 10_000,
+        "anna " * 20_000,
+    ):
+        started = time.perf_counter()
+        find(hostile, default_patterns(), people=True)
+        assert time.perf_counter() - started < 6.0, hostile[:10]
+
+
+def test_a_matters_dictionary_is_found_in_any_dress_and_never_inside_a_word() -> None:
+    terms = Terms({"Project Falcon": "PROJECT", "ACME-77": "CLIENT_TERM"})
+    text = "PROJECT\u200b  FALCON and acme-77, not acme-778 nor Project Falconry"
+    assert [(span.type, text[span.start : span.end]) for span in terms.find(text)] == [
+        ("PROJECT", "PROJECT\u200b  FALCON"),
+        ("CLIENT_TERM", "acme-77"),
+    ]
