@@ -62,6 +62,9 @@ LAST: tuple[Row, ...] = (
     ("ADDRESS", rf"\b(?:[Vv]ia|[Vv]iale|[Pp]iazza(?:le)?|[Cc]orso|[Ll]argo|[Vv]icolo|[Ss]trada|[Cc]ontrada|[Ll]ungotevere|[Ll]ungarno)(?: (?:de[il]|dell[aeo]|degli|di|d'))?[ ']{_NAME}(?:[ \-'](?:de[il]|dell[aeo]|degli|di|e|{_NAME})){{0,4}}(?:, ?| )(?:n\.? ?)?{_HOUSE}{_TOWN}", None),
     ("ADDRESS", rf"\b(?:[Cc]alle|C/|C\.|[Aa]venida|[Aa]vda\.?|[Aa]v\.|[Pp]laza|[Pp]za\.?|[Pp]aseo|P\.º|[Cc]arrer|[Rr]onda|[Cc]amino|[Tt]ravesía|[Cc]arretera|[Gg]ran [Vv]ía|[Rr]ambla) ?(?:(?:de (?:la|los|las)|del|de|d')[ ']?)?{_NAME}(?: (?:de|la|del|los|las|y|{_NAME})){{0,5}},? ?(?:n\.?[ºo°]\.? ?|núm\.? ?)?{_HOUSE}(?:,? ?\d{{1,2}}\.?[ºª°](?: ?[A-Z]\b| (?:izq|dcha|izda)\.?)?)?{_TOWN}", None),
     ("ADDRESS", rf"\b(?:(?:Flat|Apt\.?|Apartment|Suite|Unit|Room|Floor) [\w\-]{{1,6}},? )?\d{{1,6}}[A-Za-z]?(?:-\d{{1,5}})? (?:(?:North|South|East|West|N\.?|S\.?|E\.?|W\.?|NW|NE|SW|SE) )?(?:(?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th)|of|the) ){{1,4}}(?:{_EN_STREET})(?:\b|[.,\s]|$)(?:[ ,]+(?:Apt\.?|Suite|Unit|Ste\.?|Floor|Fl\.?|#) ?[\w\-]{{1,6}})?(?:,? ?(?:{_NAME}[ ,\-]*){{1,4}}?(?:(?:{_STATE}) \d{{5}}(?:-\d{{4}})?|{_UK_POSTCODE}))?", checks.trimmed),
+    ("ADDRESS", rf"\b\d{{1,6}} {_NAME}(?: {_NAME}){{1,3}}(?:,? (?:Apt\.?|Apartment|Suite|Ste\.?|Unit|Floor|#) ?[\w\-]{{1,6}})?,? {_NAME}(?: {_NAME}){{0,3}},? [A-Z]{{2}},? \d{{5}}(?:-\d{{4}})?\b", None),
+    ("ADDRESS", r"\b(?:PSC|CMR|Unit|USS|USNS|USCGC) ?[\w ]{1,20},? (?:Box \d{1,5},? )?(?:APO|DPO|FPO) A[AEP] \d{5}\b", None),
+    ("ADDRESS", rf"(?i:\b(?:address|addresses|adresse|anschrift|adres|dirección|indirizzo|domicilio|domicile|residence|wohnsitz|wohnort|lives? (?:at|in)|living (?:at|in)|resid(?:es|ing|ent) (?:at|in|of)|located at|wohnt(?: in)?|wohnhaft(?: in)?|demeurant(?: à)?|demeure|domiciliée?(?: à| au)?|habite|residente in|risiede (?:in|a)|domiciliat[oa] in|reside en|domiciliad[oa] en|vive en|woont (?:aan|in|te))(?: is| ist| lautet| est| è| es)?[ :]{{1,3}})([^;|\n]{{3,110}}?(?:\b\d{{4,5}}(?:-\d{{3,4}})?(?: ?[A-Z]{{2}}\b)?(?:,? {_NAME}(?:[ \-'](?:am|an der|im|in|sur|de|di|del|la|le|les|{_NAME})){{0,3}})?|{_UK_POSTCODE}))", checks.trimmed),
     ("ADDRESS", r"(?i)\b(?:P\.? ?O\.? ?Box|Postfach|Boîte postale|B\.?P\.|Casella postale|Apartado(?: de correos)?) \d{2,6}(?: \d{2})?\b", None),
     ("ADDRESS", rf"(?i:\b(?:wohnhaft (?:in|:)|Wohnort|Anschrift|Adresse|address|residing (?:at|in)|resident (?:at|in)|domicili[ée]e?s? (?:à|au)?|demeurant(?: à| au)?|residente (?:in|a|en)|domiciliat[oa] (?:in|a)|indirizzo|domicilio|dirección|domiciliad[oa] en)[\s:]*)([^\n;|]{{4,60}}?\d{{4,5}}\s+{_NAME}(?:[ \-]{_NAME}){{0,2}})", None),
     ("POSTCODE", rf"\b{_UK_POSTCODE}\b", checks.uk_postcode),
@@ -70,16 +73,16 @@ LAST: tuple[Row, ...] = (
     ("POSTCODE", context(r"PLZ|Postleitzahl|post ?code|zip(?: ?code)?|code postal|CAP|C\.A\.P\.|código postal|C\.P\.", r"\d{4,5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z0-9]? ?\d[A-Z]{2}|\d{4} ?[A-Z]{2}"), None),
     # Telephone numbers
     ("PHONE", r"(?:^|[^\w+])(\+\d{1,3}[ .\-/]{0,2}(?:\(0?\d{0,5}\)[ .\-/]{0,2})?\d(?:[ .\-/]{0,3}\d){5,13}(?: ?(?:x|ext\.?|Durchwahl|DW|poste) ?\d{1,5})?)\b", checks.phone_prefix),
-    ("PHONE", r"(?:^|[^\w.,/\-])(00[1-9]\d{0,2}[ .\-/]{0,2}(?:\(0\)[ .\-/]?)?\d(?:[ .\-/]{0,2}\d){6,12})\b", whole(checks.phone)),
-    ("PHONE", r"(?:^|[^\w.,/\-])(\(?0[1-9]\d{0,4}\)?[ /\-.]{1,3}\d(?:[ /.\-]{0,3}\d){4,9})\b", whole(checks.phone_national)),
+    ("PHONE", r"(?:^|[^\w.,/\-])(00[1-9]\d{0,2}[ .\-/]{0,2}(?:\(0\)[ .\-/]?)?\d(?:[ .\-/]{0,2}\d){6,12}(?: ?(?:x|ext\.?) ?\d{1,5})?)\b", checks.phone_prefix),
+    ("PHONE", r"(?:^|[^\w.,/\-])((?:\(0\d{1,5}\)[ /\-.]{0,3}|0[1-9]\d{0,4}[ /\-.]{1,3})\d(?:[ /.\-]{0,3}\d){4,9})\b", whole(checks.phone_national)),
     ("PHONE", r"(?:^|[^\w.\-])((?:\+?1[ .\-])?\(?[2-9]\d{2}\)?[ .\-]{0,2}[2-9]\d{2}[ .\-]\d{4}(?: ?(?:x|ext\.?) ?\d{1,5})?)\b", whole(checks.phone)),
-    ("PHONE", r"(?:^|[^\w.,/\-])(01[567]\d{8,10}|0[67]\d{8}|0[1-59]\d{8}|07\d{9}|07[5-9]\d{7})\b", whole(checks.phone)),
+    ("PHONE", r"(?:^|[^\w.,/\-])(0[1-9]\d{8,10})\b", whole(checks.phone)),
     ("PHONE", r"(?:^|[^\w.,/\-$€£] ?)(3[2-9]\d[ .\-]\d{3}[ .\-]?\d{3,4}|3[2-9]\d[ .\-]\d{6,7}|[67]\d{2}[ .\-]\d{3}[ .\-]\d{3}|[67]\d{2}[ .\-]\d{2}[ .\-]\d{2}[ .\-]\d{2}|9[1-8]\d?[ .\-]\d{3}[ .\-]\d{2}[ .\-]\d{2})\b", whole(checks.phone)),
     (
         "PHONE",
         context(
             r"tel|tél|telephone|phone|ph|mobile|mob|cell(?:ulare|phone)?|fax|telefon(?:isch)?|telefax|mobil(?:telefon|funk)?|handy|téléphone|portable|telefono|teléfono|móvil"
-            r"|(?:call|text|reach|ring) (?:me|us|him|her|them)?(?: back)?(?: (?:at|on))?|WhatsApp|Signal|Durchwahl|appelez(?:-moi)?(?: au)?|rufen Sie (?:mich )?(?:unter )?(?:an unter)?|chiamare (?:il|al)|llamar al",
+            r"|(?:call|text|reach|ring) (?:me|us|him|her|them)?(?: back)?(?: (?:at|on))?|WhatsApp|Signal|Durchwahl|appelez(?:-moi)?(?: au)?|reach(?:ed|able) (?:at|on|under)|erreichbar(?: unter)?|unter|joignable au|raggiungibile al|localizable en(?: el)?|au numéro|al numero|al número|bereikbaar op|telefoon|rufen Sie (?:mich )?(?:unter )?(?:an unter)?|chiamare (?:il|al)|llamar al",
             r"\(?\+?\d(?:[ /.\-()]{0,3}\d){5,14}",
         ),
         whole(checks.phone_labelled),

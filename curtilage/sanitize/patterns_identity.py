@@ -91,7 +91,11 @@ ROWS: tuple[Row, ...] = (
         None,
     ),
     ("UK_NINO", r"(?i)\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ \-]?[A-D]\b", whole(checks.uk_nino)),
-    ("UK_NINO", context(r"NINO|NI number|National Insurance|N\.I\.", r"[A-Za-z]{2} ?\d{2} ?\d{2} ?\d{2}(?: ?[A-Da-d])?", near=True), None),
+    (
+        "UK_NINO",
+        context(r"NINO|NI number|National Insurance|N\.I\.", r"[A-Za-z]{2} ?\d{2} ?\d{2} ?\d{2}(?: ?[A-Za-z]\b)?", near=True),
+        None,
+    ),
     ("UK_NHS", r"\b\d{3}[ \-]\d{3}[ \-]\d{4}\b", whole(checks.uk_nhs)),
     ("UK_NHS", context(r"NHS", r"\d{3}[ \-]?\d{3}[ \-]?\d{4}", near=True), None),
     ("UK_UTR", context(r"UTR|unique taxpayer reference", r"\d{5} ?\d{5}K?|\d{13}", near=True), None),

@@ -343,7 +343,7 @@ def _more(rest: list[Token]) -> int:
     """Further parts of a double surname."""
     count = 0
     for token in rest[:2]:
-        if token.flags & SURNAME and not token.flags & (COMMON | PLACE):
+        if token.flags & SURNAME and not token.flags & COMMON and (token.flags & FREQUENT_SURNAME or not token.flags & PLACE):
             count += 1
         else:
             break
