@@ -84,6 +84,8 @@ class Calls:
     def _own_method(self, targets: list[Method], given: list[Node], method: Method) -> Texts:
         found: set[Text] = set()
         for target in targets:
+            if not target.returns and any(other.returns for other in targets):
+                continue  # declared here, written in the classes below
             returned: set[Text] = set()
             for value in target.returns:
                 returned |= self.text(value, target)

@@ -118,7 +118,8 @@ class Sinks:
         return self._classified(texts), tuple(sorted({caller.owner.file.place(call) for caller, call in used}))[:8]
 
     def _classified(self, texts: Texts) -> list[Endpoint]:
-        return sorted({classify(text, self.program.index, self.gateways) for text in texts if show(text) != ""})
+        found = {classify(text, self.program.index, self.gateways) for text in texts if show(text) != ""}
+        return sorted(found or {Endpoint("{nothing that could be followed}", Goes.UNKNOWN)})
 
     def _class_endpoints(self, item: Class) -> list[Endpoint]:
         found: list[Endpoint] = []

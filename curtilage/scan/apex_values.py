@@ -46,7 +46,9 @@ class Values(Calls):
             return hole("unknown", "nothing")
         key = (node.start_byte, node.type, f"{method.owner.name}.{method.name}.{node.end_byte}")
         self._steps += 1
-        if key in self._active or len(self._active) > MAX_DEPTH or self._steps > MAX_STEPS:
+        if key in self._active:
+            return NOTHING  # a value made of itself adds nothing; a sink with no value at all counts as not told
+        if len(self._active) > MAX_DEPTH or self._steps > MAX_STEPS:
             return hole("unknown", text_of(node)[:60])
         self._active.add(key)
         try:
@@ -153,6 +155,13 @@ class Values(Calls):
                 found = bound(found | self._all_elements(item.node, method))
         return found | certain
 
+    def _inside(self, getter: Method) -> bool:
+        return any(
+            getter.node.start_byte <= start < getter.node.end_byte
+            for start, _, home in self._active
+            if home.startswith(f"{getter.owner.name}.<get>")
+        )
+
     def field(self, name: str, owner: Class, method: Method) -> Texts:
         """A field's texts: initialisers, getter, and every assignment in its class."""
         found: set[Text] = set()
@@ -177,6 +186,8 @@ class Values(Calls):
                             found |= self.text(assign.node, other)
                         elif assign.op == "+=":
                             found |= {(*text, *tail) for text in (found or {("",)}) for tail in self.text(assign.node, other)}
+                if field.getter and self._inside(field.getter):
+                    return bound(found)  # a getter that keeps its own value: the assignment beside it says what it is
                 return bound(found) or hole("unknown", f"{item.display}.{name}")
             scope = scope.outer
         return NOTHING

@@ -63,6 +63,8 @@ class Index:
             return "a field rule of the gateway"
         if f"{owner}.{last}" in _STANDARD_SENSITIVE:
             return "a standard field that holds personal data"
+        if f"{owner}.{last}" == "account.accountnumber":
+            return None  # a customer's number, not a bank's
         words = _CAMEL.sub("_", field_name.rpartition(".")[2].removesuffix("__c").removesuffix("__C")).lower()
         return "its name" if _NAMED.search(words) else None
 
