@@ -18,7 +18,7 @@ from curtilage.scan.texts import Texts, show
 from curtilage.scan.vendors import suspected
 
 # A file without any of these words has no sink; it is still indexed and read for callers.
-SINK_WORDS = re.compile(rb"setendpoint|webservicecallout|getcontent|connectapi|aiplatform|sendemail|addhttprequest", re.IGNORECASE)
+SINK_WORDS = (b"setendpoint", b"webservicecallout", b"getcontent", b"connectapi", b"aiplatform", b"sendemail")
 _REQUEST = frozenset({"httprequest", "system.httprequest"})
 _BODIES = frozenset({"setbody", "setbodyasblob", "setbodydocument", "setheader", "setendpoint"})
 _SECRET_HEADERS = re.compile(r"authorization|api-?key|x-api-key|token|secret|password", re.IGNORECASE)

@@ -207,9 +207,10 @@ def _take_in(state: _Scan, program: Program, source: SourceFile, apex: list[Sour
         return
     if file.broken:
         state.unread(source.path, f"broken Apex: {file.broken[1]}", file.broken[0])
-    if SINK_WORDS.search(data):
+    lower = data.lower()
+    if any(word in lower for word in SINK_WORDS):
         apex.append(source)
-    if _IGNORE.search(data):
+    if b"curtilage:ignore" in lower:
         for node in apex_model.comments(file.root):
             text = apex_model.text_of(node)
             if _IGNORE.search(text.encode()):
