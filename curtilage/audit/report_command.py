@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,7 @@ from curtilage.region import load_region
 LEDGER = Path("/var/lib/curtilage/ledger")
 KEY = Path("/etc/curtilage/ledger.pub")
 DIRECTORY = Path("/var/lib/curtilage/gateway/matters.db")
+CONTENT = Path("/var/lib/curtilage/content")
 _FILE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -47,6 +49,9 @@ def report(
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="A head kept elsewhere, to compare the ledger with.")] = None,
     matters: Annotated[Path | None, typer.Option("--matters", help="The matter directory; the gateway's own where there is one.")] = None,
     region: Annotated[str | None, typer.Option("--region", help="The region, to compare model hosts and places with.")] = None,
+    content: Annotated[
+        str | None, typer.Option("--content", help="The gateway's content store, or none where it keeps none; its own where there is one.")
+    ] = None,
     jurisdiction: Annotated[str | None, typer.Option("--jurisdiction", help="Whose law to ask; the matter's own unless told.")] = None,
     form: Annotated[Form, typer.Option("--format", help="both, html or pdf.")] = Form.BOTH,
     out: Annotated[Path, typer.Option("--out", help="An existing directory to write to.")] = Path(),
@@ -67,7 +72,7 @@ def report(
     ledger = read_matter(directory, matter, public)
     snapshot, place = _snapshot(matters), load_region(region) if region else None
     law = template(jurisdiction or _law_of(ledger, snapshot))
-    facts = gather(ledger, snapshot, place)
+    facts = gather(ledger, snapshot, place, _kept(content, matter))
     paper = compose(
         ledger, facts, law, directory=snapshot, region=region, made=datetime.now(UTC), compared_with=compared
     )  # fmt: skip
@@ -77,8 +82,8 @@ def report(
         files[f"{stem}.html"] = render_html(paper).encode()
     if form in (Form.BOTH, Form.PDF):
         files[f"{stem}.pdf"] = render_pdf(paper)
-    for name, content in files.items():
-        write_durably(out / name, content)
+    for name, written in files.items():
+        write_durably(out / name, written)
     if json_output:
         print_json(
             {
@@ -124,6 +129,19 @@ def _snapshot(path: Path | None) -> Snapshot | None:
         return directory.snapshot()
     finally:
         directory.close()
+
+
+def _kept(content: str | None, matter: str) -> int | None:
+    """How many contents of the matter are stored; None where nobody looked."""
+    if content == "none":
+        return 0
+    if content is None and not CONTENT.is_dir():
+        return None
+    folder = Path(content) if content is not None else CONTENT
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is no directory", rule="--content names the content store, or none", fix="check the path")
+    place = folder / sha256(matter.encode()).hexdigest()[:32]  # as curtilage.audit.content names it
+    return sum(1 for path in place.iterdir() if path.is_file()) if place.is_dir() else 0
 
 
 def _law_of(ledger: MatterLedger, directory: Snapshot | None) -> str:

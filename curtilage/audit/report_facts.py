@@ -47,14 +47,21 @@ class Facts:
         return worst(fact.verdict for facts in self.by_topic.values() for fact in facts)
 
 
-def gather(ledger: MatterLedger, directory: Snapshot | None, region: Region | None) -> Facts:
-    """Every fact of a matter."""
+def gather(ledger: MatterLedger, directory: Snapshot | None, region: Region | None, kept: int | None = None) -> Facts:
+    """Every fact of a matter.
+
+    Args:
+        ledger: the matter's records.
+        directory: the matter directory, if given.
+        region: the region, if given.
+        kept: how many sealed contents of the matter are stored; None where nobody looked.
+    """
     facts = Facts()
     calls = [call for call in ledger.interactions if not call.refused]
     _third_parties(facts, ledger, calls, region)
     _readers(facts, ledger, calls, directory, region)
     _location(facts, calls, region)
-    _retention(facts, ledger)
+    _retention(facts, ledger, kept)
     _direction(facts, calls)
     _redactions(facts, calls)
     _refusals(facts, ledger)
@@ -147,8 +154,8 @@ def _readers(facts: Facts, ledger: MatterLedger, calls: list[Interaction], direc
         )
     facts.add(
         Topic.READERS,
-        "Stated: backups of the gateway hold the ledger (no text) and the matter directory; the evidence store holds signed heads alone. "
-        "Neither holds a prompt or an answer.",
+        "Stated: backups of the gateway hold the ledger (no text), the matter directory with the matters' secrets, and the content store "
+        "where there is one; whoever has the last two can read what is kept. The evidence store holds signed heads alone.",
     )
 
 
@@ -188,18 +195,25 @@ def _location(facts: Facts, calls: list[Interaction], region: Region | None) -> 
         facts.add(Topic.LOCATION, "Shown: no call was processed.")
 
 
-def _retention(facts: Facts, ledger: MatterLedger) -> None:
+def _retention(facts: Facts, ledger: MatterLedger, kept: int | None) -> None:
     guilty = [index for index, proved in ledger.records.items() if _holds_content(proved.record)]
     if guilty:
         facts.add(Topic.RETENTION, f"Shown: {len(guilty)} records hold a field for content.", guilty, Verdict.FAIL)
     else:
         text = f"Shown: none of the {len(ledger.records)} records of the matter has a field that could keep text; they hold commitments."
         facts.add(Topic.RETENTION, text, sorted(ledger.records)[:50])
-    facts.add(
-        Topic.RETENTION,
-        "Stated: requests and answers pass through the memory of gateway and model host and are written nowhere; the model server's "
-        "request log is off. Commitments lose their meaning when the matter's secret is destroyed.",
-    )
+    if kept is None:
+        text = "Open: whether the gateway keeps sealed content of the matter was not looked at (--content DIRECTORY, or --content none)."
+        facts.add(Topic.RETENTION, text, (), Verdict.NOT_PROVEN)
+    elif kept:
+        facts.add(
+            Topic.RETENTION,
+            f"Stated (content store, now): {kept} contents of the matter are kept, sealed under its key. Whoever holds the matter "
+            "directory and the store can open them; destroying the matter's secret ends that.",
+        )
+    else:
+        facts.add(Topic.RETENTION, "Stated (content store, now): no content of the matter is kept; text passes through memory alone.")
+    facts.add(Topic.RETENTION, "Stated: commitments in the ledger lose their meaning when the matter's secret is destroyed.")
     facts.add(
         Topic.RETENTION,
         "Stated: models are trained on generated documents in a namespace without a network; no input of a call can reach a training run. "

@@ -118,7 +118,7 @@ def verify(
         since = since.replace(tzinfo=UTC)
     pinned = None if key is None else VerifierKey.load(key)
     path = Path(bundle)
-    if not path.exists() and _REGION.fullmatch(bundle):
+    if not path.is_file() and _REGION.fullmatch(bundle):  # a checkout has a folder named lab
         path, region = newest_bundle(bundle), region or bundle
         pinned = pinned or load_or_create("evidence").verifier
     _show(

@@ -138,7 +138,11 @@ def record_of_processing(run: Run) -> Paper:
         Heading(text="Erasure (f)"),
         Facts(
             rows=(
-                ("Requests and answers", "not stored by the region; they pass through memory of gateway and model host"),
+                (
+                    "Requests and answers",
+                    "pass through memory of gateway and model host; stored only where the gateway's `content` setting asks for it, "
+                    "sealed under the matter's key",
+                ),
                 ("Ledger", f"identifiers, counts and salted commitments, never text; kept: {run.retention}"),
                 ("Commitments", "become meaningless when the matter's secret is destroyed; the ledger stays whole"),
             )
@@ -281,7 +285,7 @@ def measures(run: Run) -> Paper:
             items=(
                 "in transit: TLS from CRM to gateway, mutual TLS from gateway to evidence store, under the region's name-constrained CA",
                 "ledger heads, bundles and models: Ed25519 and ECDSA P-256 signatures, a key for each purpose",
-                "content: salted HMAC-SHA-256 commitments under a key of the matter; no text is stored",
+                "content: salted HMAC-SHA-256 commitments under a key of the matter; text, where kept at all, AES-256-GCM under that key",
                 f"at rest: {OPEN} (disks and backups belong to the site)",
             )
         ),
