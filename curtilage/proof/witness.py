@@ -52,6 +52,7 @@ def minimise(solver: z3.Solver, algebra: Symbolic, allowed: Allowed, model: Mode
             z3.Implies(var("wire") == ETHERTYPE["ip" if item.version == 4 else "ip6"], _inside(algebra, item, inner))
             for item in allowed.networks
         ),
+        *(_at(algebra, inner, str(item[10])) for item in allowed.networks if item.num_addresses > 16),
         *(var("dport") == port for port in (443, 53, 80)),
         var("sport") == 40000,
         var("ct.direction") == 0,
@@ -79,7 +80,25 @@ def minimise(solver: z3.Solver, algebra: Symbolic, allowed: Allowed, model: Mode
             best = solver.model()
         else:
             solver.pop()
+    for name in ("ip.saddr", "ip.daddr", "ip6.saddr", "ip6.daddr"):
+        best = _lowest(solver, var(name), best)
     return Witness({name: best.eval(variable, model_completion=True).as_long() for name, variable in algebra.variables.items()})
+
+
+def _lowest(solver: z3.Solver, value: Any, best: Any) -> Any:
+    """Fix an address to the lowest that still leaves a packet: what is left open differs from run to run."""
+    for bit in reversed(range(value.size())):
+        clear = z3.Extract(bit, bit, value) == 0
+        if not z3.is_true(best.eval(clear, model_completion=True)):
+            solver.push()
+            solver.add(clear)
+            if solver.check() != z3.sat:
+                solver.pop()
+                continue
+            best = solver.model()
+        else:
+            solver.add(clear)
+    return best
 
 
 def describe(values: dict[str, int]) -> dict[str, Any]:
