@@ -88,7 +88,7 @@ def report(
         print_json(
             {
                 "facts": {
-                    topic: [{"refs": list(fact.refs), "text": fact.text, "verdict": fact.verdict} for fact in found]
+                    str(topic): [{"refs": list(fact.refs), "text": fact.text, "verdict": fact.verdict} for fact in found]
                     for topic, found in facts.by_topic.items()
                 },
                 "files": sorted(str(out / name) for name in files),
