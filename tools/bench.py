@@ -34,6 +34,9 @@ STEPS: dict[str, tuple[list[str], int | None]] = {
     "proof_lab": ([PYTHON, "tools/bench/proof.py", "lab"], None),
     "proof_region": ([PYTHON, "tools/bench/proof.py", "region"], None),
     "proof_regions": ([PYTHON, "tools/bench/proof.py", "regions", "--plot", "docs/proof-regions.svg"], None),
+    "sanitizer": ([str(BIN / "python"), "tools/bench_sanitizer.py"], None),
+    "scanner": ([PYTHON, "tools/bench/scanner.py"], None),
+    "salesforce": ([PYTHON, "tools/salesforce_checks.py"], None),
     "unit": ([PYTHON, "-m", "pytest", "-q", "tests/unit"], 60),
 }
 

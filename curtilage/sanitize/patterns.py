@@ -69,8 +69,8 @@ class PatternTable(tuple[Pattern, ...]):
 LETTER = "A-Za-zÀ-ɏ"  # \\pL would compile to a program RE2 runs out of memory on; folded text has Latin look-alikes as Latin
 _MARKS = r"[\s\"'*_:=#().|>\-]"
 _NUMBER_WORD = (
-    rf"(?:{_MARKS}{{0,3}}(?:no|nos|number|num|nr|nummer|numéro|numero|número|n\.?[oº°]|n|id|code|is|was|ist|war|lautet|est|è|es|era"
-    rf"|sous le|als|of the \w{{3,12}}|of|for|de la|de|del|della|di|du|der|des|mit der|vom)){{0,3}}{_MARKS}{{0,4}}"
+    rf"(?:{_MARKS}{{0,3}}(?:n\.?[º°]|n\.o|(?:no|nos|number|num|nr|nummer|numéro|numero|número|n|id|code|is|was|ist|war|lautet|est|è|es|era"
+    rf"|sous le|als|of the \w{{3,12}}|of|for|de la|de|del|della|di|du|der|des|mit der|vom)(?:[^{LETTER}]|\b))){{0,3}}{_MARKS}{{0,4}}"
 )
 
 

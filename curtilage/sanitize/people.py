@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 from functools import lru_cache
-from typing import NamedTuple
 
 import re2
 
@@ -27,18 +26,15 @@ from curtilage.sanitize.names import (
     PLACE,
     SURNAME,
     SURNAME_OR_WORD,
-    flags_of,
     key_of,
 )
+from curtilage.sanitize.people_tokens import Token, lower_case_names, tokens_of
 from curtilage.sanitize.shapes import score
 
 PERSON = "PERSON"
 
-_REST = r"(?:[^\W\d_]|['’\-](?=[^\W\d_]))*\.?"
-_TOKEN = re.compile(r"(?:[dDlLO]['’])?[A-ZÀ-ÖØ-ÞĀ-Ɏ]" + _REST)
-_TOKEN_LATIN_1 = re.compile(r"(?:[dDlLO]['’])?[A-ZÀ-ÖØ-Þ]" + _REST)  # a smaller set of first letters is found three times as fast
 _GAP = re.compile(
-    r"[ \t]{0,2}\n?[ \t]{0,2}(?:(?:von|van|vom|zu|zum|zur|der|den|ten|ter|de|del|della|delle|dello|degli|dei|di|da|dal|do|dos|das|du|des|la|le|lo|el|al|bin|bint|ibn|ben|abu|av|af|y|e|i)"
+    r"[ \t]{0,2}\n?[ \t]{0,2}(?:(?:von|van|vom|zu|zum|zur|der|den|ten|ter|de|del|della|delle|dello|degli|dei|di|da|dal|do|dos|das|du|des|la|le|lo|el|al|te|op|af|bin|bint|ibn|ben|abu|av|af|y|e|i)"
     r"[ \t]+){0,3}"
 )
 _LOWER_PARTICLE = re.compile(r"[ \t](?:von|van|de|del|della|di|da|du|der|den|ter|la|le|bin|ibn|al|el|y)[ \t]")
@@ -47,10 +43,6 @@ _TITLE_BEFORE = re.compile(words.TITLES + r"$")
 _SURE_TITLE_BEFORE = re.compile(words.SURE_TITLES + r"$")
 _SURE_TITLE_ANYWHERE = re2.compile(words.SURE_ANYWHERE)
 _GERMAN = re.compile(r"\b(?:der|die|das|und|ist|nicht|mit|von|dem|den|hat|wurde|wird|ein|eine|auf|sich|bei)\b")
-_LOWER_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
-_LOWER_CUE = re.compile(
-    r"(?:my name is|i am|ich heiße|mein name ist|je m'appelle|mi chiamo|me llamo|names?:|client|mr|mrs|ms|herr|frau|dr\.?)\s{1,2}\Z"
-)
 _LABEL_BEFORE = re.compile(words.LABELS + r"$", re.IGNORECASE)
 _ORG_AFTER = re.compile(words.ORGANISATIONS)
 _PLACE_BEFORE = re.compile(words.PLACES_BEFORE + r"$")
@@ -60,55 +52,11 @@ _ALL_TITLES = frozenset(words.ALL_TITLES.lower().split())
 _SURE_TITLES = frozenset(words.SURE.lower().split())
 _LAST_WORD = re.compile(words.LAST_WORDS, re.IGNORECASE)
 _PARTICLES = frozenset(
-    "de del della delle dello di da dal das do dos du des la le lo van von vom der den ten ter zu zum zur el al bin ben ibn abu mac mc san santa st".split()
+    "te op af de del della delle dello di da dal das do dos du des la le lo van von vom der den ten ter zu zum zur el al bin ben ibn abu mac mc san santa st".split()
 )
-_SAINTS = ("saint-", "sainte-", "sankt-", "san-", "santa-", "st-")
 _ROMAN = re.compile(r"[IVXLC]{1,5}")
 _COMMA = re.compile(r", ?")
 _LONGEST = 5
-
-
-class Token(NamedTuple):
-    """A capitalised word."""
-
-    start: int
-    end: int
-    word: str
-    flags: int
-    initial: bool
-
-
-def _tokens(text: str) -> list[Token]:
-    found: list[Token] = []
-    for match in (_TOKEN if max(text, default="") > "ÿ" else _TOKEN_LATIN_1).finditer(text):
-        word, start, end = match.group(), match.start(), match.end()
-        if word[1:2] in ("'", "’") and word[0] in "dDlL" and len(word) > 2:
-            if not word[2].isupper():
-                continue  # an elided article: "L'e-mail"
-            if word[0] in "dlL":
-                word, start = word[2:], start + 2
-        if not word[0].isupper():
-            continue
-        if word.endswith("."):
-            if len(word) > 2 and not (len(word) <= 5 and "-" in word):
-                word, end = word[:-1], end - 1
-            else:
-                found.append(Token(start, end, word, 0, True))
-                continue
-        if word.endswith(("'s", "’s")) and len(word) > 3:
-            word, end = word[:-2], end - 2
-        if len(word) == 1:
-            found.append(Token(start, end, word, 0, True))
-            continue
-        found.append(Token(start, end, word, _flags(word), False))
-    return found
-
-
-@lru_cache(maxsize=16384)
-def _flags(word: str) -> int:
-    """What the table says, less what is never a name."""
-    key = key_of(word)
-    return COMMON if key in words.NEVER or key.startswith(_SAINTS) else flags_of(word)
 
 
 def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int]]:
@@ -119,8 +67,8 @@ def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int
         known: words, as the table spells them, that were part of a name earlier in the call; they are names here too.
     """
     if text.islower():
-        return _lower_case(text)
-    tokens = _tokens(text)
+        return lower_case_names(text)
+    tokens = tokens_of(text)
     if not tokens:
         return []
     spans: list[tuple[int, int]] = []
@@ -155,7 +103,7 @@ def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int
 
 def words_of(name: str) -> set[str]:
     """The words of a found name that stand for the person by themselves."""
-    return {_key(token) for token in _tokens(name) if _telling(token)}
+    return {_key(token) for token in tokens_of(name) if _telling(token)}
 
 
 def _telling(token: Token) -> bool:
@@ -165,26 +113,6 @@ def _telling(token: Token) -> bool:
 
 def _key(token: Token) -> str:
     return key_of(token.word)
-
-
-def _lower_case(text: str) -> list[tuple[int, int]]:
-    """Text without a capital, as people type in a hurry: only a sure given name and a surname beside it."""
-    spans: list[tuple[int, int]] = []
-    before: re.Match[str] | None = None
-    for match in _LOWER_WORD.finditer(text):
-        if before is not None and text[before.end() : match.start()] == " ":
-            given, surname = _flags(before.group()), _flags(match.group())
-            sure = given & FREQUENT_GIVEN and not given & (GIVEN_OR_WORD | COMMON) and surname & SURNAME and not surname & (COMMON | PLACE)
-            if sure or (
-                given & GIVEN
-                and (surname & SURNAME or not surname & COMMON)
-                and _LOWER_CUE.search(text[max(0, before.start() - 20) : before.start()]) is not None
-            ):
-                spans.append((before.start(), match.end()))
-                before = None
-                continue
-        before = match
-    return spans
 
 
 # ---- one candidate
@@ -261,7 +189,19 @@ def _expected(text: str, start: int) -> int:
         return 3 if _SURE_TITLE_BEFORE.search(window) else 2
     if (":" in word or "=" in word) and _LABEL_BEFORE.search(window):
         return 2
-    return 1 if _may_be_cue(word) and _CUE.search(window) else 0
+    return 1 if _may_be_cue(word) and _ends_in_cue(window) else 0
+
+
+def _ends_in_cue(window: str) -> bool:
+    """Whether a role or phrase ends here; tried at the last words' beginnings only, which is most of the expression's cost."""
+    position = len(window)
+    for _ in range(6):
+        position = max(window.rfind(sign, 0, position - 1) for sign in " \n\t(") + 1 if position > 1 else 0
+        if _CUE.match(window, position):
+            return True
+        if position == 0:
+            return False
+    return False
 
 
 def _plausible(token: Token) -> bool:
@@ -314,15 +254,15 @@ def _by_shape(text: str, run: list[Token], expected: int) -> int:
     """Two words side by side that together look like a name, though no rule is sure of either."""
     if len(run) < 2:
         return 0
-    first, second = _weight(run[0]), _weight(run[1])
-    needed = 0.5 if expected or _person_follows(text, run) else 2.5
-    if (
-        first + second < needed
-        or min(first, second) < (-1.0 if needed < 1 else 0.0)
-        or not (run[0].flags & run[1].flags & NAME or not (run[0].flags and run[1].flags))
-    ):
+    parts = 1
+    while parts < len(run) - 1 and _is_particle(run[parts]):
+        parts += 1
+    first, second = _weight(run[0]), _weight(run[parts])
+    needed = 0.5 if expected or _person_follows(text, run) else 2.5 if _is_german(text) else 1.8
+    known = run[0].flags & run[parts].flags & NAME
+    if first + second < needed or min(first, second) < (-1.0 if needed < 1 else 0.0) or (run[0].flags and run[parts].flags and not known):
         return 0
-    return 2 + sum(1 for _ in range(1) if len(run) > 2 and _weight(run[2]) > 1.0)
+    return parts + 1 + (len(run) > parts + 1 and _weight(run[parts + 1]) > 1.0)
 
 
 def _after_initials(text: str, run: list[Token], expected: int) -> int:
@@ -357,12 +297,13 @@ def _is_particle(token: Token) -> bool:
 def _after_title(text: str, run: list[Token], *, sure: bool) -> int:
     """Behind a title or a label: the first word is a name unless it is a word of the language and no name; then names go on."""
     count = words_seen = 0
-    for token in run[:5]:
+    for number, token in enumerate(run[:5]):
         if not token.initial and not _is_particle(token):
+            named = token.flags & (FREQUENT_SURNAME | GIVEN) or (token.flags & SURNAME and number and _strong_given(run[number - 1]))
             common = bool(token.flags & COMMON)
             if words_seen == 0 and common and not token.flags & NAME and not sure:
                 return 0
-            if words_seen and common and not token.flags & (FREQUENT_SURNAME | GIVEN) and (_is_german(text) or not token.flags & SURNAME):
+            if words_seen and common and not named and (_is_german(text) or not token.flags & SURNAME):
                 break
             if words_seen == 3:
                 break
@@ -390,9 +331,9 @@ def _from_given(text: str, run: list[Token], expected: int) -> int:
         surname = run[parts]
         particle = parts > count or _LOWER_PARTICLE.search(text, run[count - 1].end - 1, surname.start + 1) is not None
         if strong:
-            follows = (
-                bool(surname.flags & SURNAME) or _plausible(surname) or (not (surname.flags & COMMON and _is_german(text)) and not particle)
-            )
+            # A capital particle ("Le Corre") belongs to a name, whatever comes behind it means.
+            follows = parts > count or bool(surname.flags & SURNAME) or _plausible(surname)
+            follows = follows or (not (surname.flags & COMMON and _is_german(text)) and not particle)
         elif surname.flags & SURNAME and not (first.flags & PLACE and surname.flags & (SURNAME_OR_WORD | PLACE) and not expected):
             follows = bool(expected or not surname.flags & COMMON or surname.flags & FREQUENT_SURNAME or run[count - 1].initial)
         else:
@@ -420,8 +361,10 @@ def _reversed(text: str, tokens: list[Token], index: int) -> int:
     if index + 1 == len(tokens) or surname.initial:
         return 0
     given = tokens[index + 1]
-    if not given.flags & GIVEN or _COMMA.fullmatch(text, surname.end, given.start) is None or _key(given) in words.NEVER:
+    if _COMMA.fullmatch(text, surname.end, given.start) is None or _key(given) in words.NEVER:
         return 0
+    if not given.flags & GIVEN:
+        return 2 if min(_weight(surname), _weight(given)) > 1.0 and _weight(surname) + _weight(given) > 4.0 else 0
     if not surname.flags & SURNAME:
         return 2 if _weight(surname) + _weight(given) > 3 and _weight(surname) > 0 else 0
     if surname.flags & COMMON and (not surname.flags & FREQUENT_SURNAME or given.flags & COMMON):

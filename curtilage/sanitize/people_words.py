@@ -48,6 +48,7 @@ _PHRASES = (
     r"|my name is|i am|i'm|this is|vertreten durch|unterzeichnet von|vertreten von|bevollmächtigt|ich heiße|mein name ist|ich bin|im auftrag von|gegen|namens|erstellt von|verfasst von|gespräch mit|telefonat mit"
     r"|représentée? par|signée? par|au nom de|pour le compte de|je m'appelle|je soussignée?|je suis|contre|nommée?|assistée? (?:de|par)|entretien avec"
     r"|rappresentat[oa] da|firmat[oa] da|per conto di|mi chiamo|(?:il|la) sottoscritt[oa]|contro|assistit[oa] da|difes[oa] da"
+    r"|lettre à|lettera a|carta a|schreiben an|brief an|letter to|email to|e-?mail (?:von|di|de|from)|courriel de|correo de|deposition of|testimony of|according to|laut|selon|secondo|según|zwischen|tra|fra|entre"
     r"|representad[oa] por|firmad[oa] por|en nombre de|me llamo|(?:el|la) abajo firmante|contra|asistid[oa] por|defendid[oa] por"
 )
 _GREETINGS = (
@@ -63,7 +64,7 @@ LABELS = (
 )
 LAST_WORDS = (
     rf"(?:\w+[\"'(])?(?:{_ROLES}|{_GREETINGS.replace('guten tag', 'tag')}|by|for|to|with|from|of|the|against|between|named|is|am|i'm|durch|von|mit|heiße|namens|gegen|bin|par|de|avec|contre|m'appelle|soussignée?|suis|nommée?|da|di|conto"
-    r"|chiamo|sottoscritt[oa]|contro|por|llamo|firmante|contra|der|die|den|le|la|il|el|/s/|name|grüßen|grüße|gruß)[,:]?"
+    r"|chiamo|sottoscritt[oa]|contro|por|llamo|firmante|contra|der|die|den|le|la|il|el|/s/|name|à|a|an|laut|selon|secondo|según|zwischen|tra|fra|entre|con|mit|grüßen|grüße|gruß)[,:]?"
 )
 ORGANISATIONS = (
     r"(?:[ \t]+(?:&|und|et|and|e|y|\+)[ \t]+(?:Co\b|Cie\b|Partners?\b|Partner\b|Sons?\b|Söhne\b|Fils\b|Figli\b|Hijos\b|Associates\b|Associés\b|Company\b|Kollegen\b|Brothers\b))"
@@ -86,13 +87,13 @@ PERSON_AFTER = (
 NEVER = frozenset(
     "the this that these those please dear hello regards sincerely monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november december "
     "montag dienstag mittwoch donnerstag freitag samstag sonntag januar februar marz mai juni juli oktober dezember lundi mardi mercredi jeudi vendredi samedi dimanche janvier fevrier mars avril juin juillet aout septembre octobre novembre decembre "
-    "lunedi martedi mercoledi giovedi venerdi sabato domenica gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre lunes martes miercoles jueves viernes sabado domingo enero febrero abril mayo junio julio septiembre octubre noviembre diciembre "
+    "lunedi martedi mercoledi giovedi venerdi sabato gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre lunes martes miercoles jueves viernes sabado domingo enero febrero abril mayo junio julio septiembre octubre noviembre diciembre "
     "agreement contract clause section article court tribunal supreme high district county federal state states united kingdom europe european union commission parliament council directive regulation act law code bank company "
     "vertrag vereinbarung klausel abschnitt artikel gericht landgericht amtsgericht oberlandesgericht bundesgerichtshof arbeitsgericht verwaltungsgericht bundesrepublik deutschland gesetz klage kanzlei anlage absatz urteil beschluss "
     "contrat accord article clause cour tribunal loi societe annexe jugement republique france contratto accordo articolo corte legge societa allegato sentenza repubblica italia contrato acuerdo articulo juzgado audiencia ley sociedad anexo espana "
     "google microsoft amazon apple facebook meta salesforce siemens daimler porsche versace prada armani gucci chanel hermes renault peugeot citroen michelin cartier vuitton dior boeing lufthansa allianz moody nestle novartis roche "
     "internet excel word outlook windows linux java python docker teams slack zoom english french german italian spanish dutch british american swiss austrian belgian client counsel plaintiff defendant party parties exhibit schedule appendix annex "
-    "e-mail email mail irish turkish polish portuguese hungarian czech greek swedish norwegian danish finnish japanese chinese russian indian african asian franzosisch deutsche deutscher espanol italiano cher chere dear gentile estimado estimada egregio liebe lieber hallo zara ikea aldi lidl "
+    "e-mail email mail nr no reisepass personalausweis passport passeport passaporto pasaporte irish turkish polish portuguese hungarian czech greek swedish norwegian danish finnish japanese chinese russian indian african asian franzosisch deutsche deutscher espanol italiano cher chere dear gentile estimado estimada egregio liebe lieber hallo zara ikea aldi lidl "
     "according did does has have had are were can could should would may might must let find draft write summarise summarize review explain translate selon laut secondo segun hat ist war sind wird kann bitte gemass gegen nach vor seit unser unsere notre nos votre vos merci est-ce "
     "presents presenti asistentes attendees teilnehmer si come dopo prima ieri oggi domani hier aujourd'hui demain ayer hoy manana gestern heute morgen we they our aprobo redacte resuma creemos nuestro nuestra nuestros pensiamo riteniamo riassumere nostro nostra ainsi donc car apres avant depuis "
     "prasident prasidentin prasidenten kanzler ministerin staatsanwalt rechtsanwalt doktor professor kollege kollegin justice secretary speaker chair ambassador mayor commissioner prime vice ministre juge procureur batonnier giudice ministro ministra juez fiscal alcalde general attorney solicitor officer "

@@ -44,7 +44,7 @@ from stdnum.pt import nif as pt_nif
 from stdnum.se import personnummer
 from stdnum.us import ein, itin, rtn, ssn
 
-SEED = 20_261_124
+SEED = int(sys.argv[sys.argv.index("--seed") + 1]) if "--seed" in sys.argv else 20_261_124
 RND = random.Random(SEED)
 LANGUAGES = ("en", "de", "fr", "it", "es")
 LOCALES = {
@@ -468,6 +468,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--per-cell", type=int, default=8, help="records for each type and language")
     parser.add_argument("--names", type=int, default=150, help="records with names for each language")
+    parser.add_argument("--seed", type=int, help="other names, numbers and formats in the same sentences")
     arguments = parser.parse_args()
     records: list[dict[str, Any]] = []
 
