@@ -5,6 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # In order of what they cost; the lab tier comes after `up`. A directory under tests/ that is not named here fails the unit tier.
 readonly TIERS=(unit policy render models audit gateway packets sabotage)
+# What the tests said last; `curtilage up` lays it behind the requirements that rest on it.
+readonly RESULTS="${CURTILAGE_STATE:-.state}/tests"
 
 report=()
 lab_started=""
@@ -37,9 +39,9 @@ section doctor .venv/bin/curtilage doctor --fix
 section engine .venv/bin/python -m curtilage.engine_build
 for tier in "${TIERS[@]}"; do
     if [[ -n $(find "tests/$tier" -name "test_*.py" -print -quit 2>/dev/null) ]]; then
-        section "$tier" .venv/bin/python -m pytest -q "tests/$tier"
+        section "$tier" .venv/bin/python -m pytest -q --junitxml="$RESULTS/$tier.xml" "tests/$tier"
     fi
 done
 lab_started=yes
 section "lab up" .venv/bin/curtilage up lab
-section lab .venv/bin/python -m pytest -q tests/lab
+section lab .venv/bin/python -m pytest -q --junitxml="$RESULTS/lab.xml" tests/lab

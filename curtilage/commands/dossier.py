@@ -16,10 +16,10 @@ from curtilage.commands.ask import HOST_PYTHON, LEDGER
 from curtilage.commands.prepare import Prepared
 from curtilage.commands.reach import Reach
 from curtilage.engine import Plan
-from curtilage.errors import CurtilageError
+from curtilage.errors import ConfigError, CurtilageError
 from curtilage.evidence import observed as seen
 from curtilage.evidence.dossier import Asked, Connection, Dossier, NotRun, Observed, dossier_of
-from curtilage.evidence.junit import read_reports, reports
+from curtilage.evidence.junit import TestOutcome, read_reports, reports
 from curtilage.paths import CHECKOUT
 from curtilage.region import Region
 
@@ -50,12 +50,13 @@ def collect(
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="proof") as beside:  # deciding takes the processor, reading the network
         proofs = beside.submit(proof_documents, region, plan)
         observed = observe(region, where, since)
+    tests, unread = _own_tests()
     return dossier_of(
         region,
         proofs=proofs.result(),
         observed=observed,
-        tests=read_reports(reports()),
-        not_run=_not_run(region, not_run),
+        tests=tests,
+        not_run=[*_not_run(region, not_run), *unread],
         models=_models(prepared),
         lock=CHECKOUT / "requirements.lock",
         tables=tables(),
@@ -107,6 +108,17 @@ def observe(region: Region, where: Reach, since: datetime) -> Observed:
         calls=tuple(calls),
         unread=tuple(unread),
     )
+
+
+def _own_tests() -> tuple[list[TestOutcome], list[NotRun]]:
+    """What the product's own tests said last on this machine; a report that cannot be read is told, and does not stop a run."""
+    try:
+        found = read_reports(reports())
+    except ConfigError as error:
+        return [], [NotRun(what="the product's own tests", reason=str(error).splitlines()[0][:300], command="make test")]
+    return found, [] if found else [
+        NotRun(what="the product's own tests", reason="no report of theirs on this machine", command="make test")
+    ]
 
 
 def _not_run(region: Region, by_host: Mapping[str, Sequence[str]]) -> list[NotRun]:

@@ -81,6 +81,8 @@ def _time(suite: ElementTree.Element) -> datetime:
 
 def _outcome(case: ElementTree.Element, time: datetime) -> TestOutcome:
     owner, name = case.attrib.get("classname", ""), case.attrib["name"]
+    if not owner and _CLASS.fullmatch(name):  # a file that could not be collected: none of its tests ran
+        return TestOutcome(id=f"{name.replace('.', '/')}.py", verdict=Verdict.FAIL, time=time, reason="could not be collected")
     if not _CLASS.fullmatch(owner):
         raise ValueError(f"{owner!r} is not a module under tests")
     verdict, reason = Verdict.PASS, ""

@@ -147,6 +147,15 @@ def test_pytest_reports_are_read_with_their_time_and_the_newest_counts(tmp_path:
     assert {outcome.time.day for outcome in found.values()} == {2}
 
 
+def test_a_file_that_could_not_be_collected_fails_every_claim_that_rests_on_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.xml"
+    case = '<testcase classname="" name="tests.unit.a.test_b" time="0"><error message="collection failure">E</error></testcase>'
+    path.write_text(f'<testsuite timestamp="2030-01-01T00:00:00+00:00">{case}</testsuite>', encoding="utf-8")
+    (outcome,) = read_report(path)
+    assert (outcome.id, outcome.verdict) == ("tests/unit/a/test_b.py", Verdict.FAIL)
+    assert matches("pytest:tests/unit/a/test_b.py", Result(id=outcome.id, verdict=outcome.verdict, time=outcome.time))
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "<x/>", JUNIT, '<!DOCTYPE a [<!ENTITY b "c">]><testsuite timestamp="2030-01-01T00:00:00"/>',
