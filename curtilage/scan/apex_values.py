@@ -17,6 +17,7 @@ from curtilage.scan.texts import NOTHING, Hole, Text, Texts, bound, hole, join, 
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_IN_TESTS = frozenset({"test.isrunningtest", "system.test.isrunningtest"})
 MAX_STEPS = 6_000
 MAX_DEPTH = 40
 
@@ -74,6 +75,8 @@ class Values(Calls):
             return self.text(node.child_by_field_name("value"), method)
         if kind == "assignment_expression":
             return self.text(node.child_by_field_name("right"), method)
+        if kind == "ternary_expression" and name_of(node.child_by_field_name("condition")).strip("()") in _IN_TESTS:
+            return self.text(node.child_by_field_name("alternative"), method)
         if kind == "ternary_expression":
             return self._either(node, method, "consequence", "alternative")
         if kind == "binary_expression":
@@ -222,6 +225,8 @@ class Values(Calls):
         made, given = name_of(node.child_by_field_name("type")), arguments(node)
         if made.rpartition(".")[2] in ("pagereference", "url", "string") and given:
             texts = self.text(given[0], method)
+            if made.rpartition(".")[2] == "url" and len(given) >= 3:  # protocol, host, [port,] file
+                return join(texts, literal("://"), self.text(given[1], method), self.text(given[-1], method))
             return join(texts, *(self.text(item, method) for item in given[1:])) if len(given) > 1 else texts
         return hole("unknown", text_of(node)[:60])
 

@@ -74,6 +74,7 @@ def _credential(name: str, rest: str, text: Text, shown: str, index: Index, gate
     host = host_of(known.url)
     if rest and rest[0] not in "/?#":
         return Endpoint(shown, Goes.UNKNOWN, suspected(name))
-    if host in gateways and not (unfinished and isinstance(text[1], Hole) and text[1].kind != "param"):
-        return Endpoint(f"{shown} = {known.url}", Goes.GATEWAY)
+    if host in gateways:
+        # What follows the name directly may make it another name.
+        return Endpoint(shown, Goes.UNKNOWN) if unfinished else Endpoint(f"{shown} = {known.url}", Goes.GATEWAY)
     return Endpoint(f"{shown} = {known.url}", Goes.OUTSIDE, vendor_of(known.url.rstrip("/") + tail) or vendor_of(known.url))

@@ -13,12 +13,13 @@ from curtilage.scan.apex_model import text_of
 from curtilage.scan.endpoints import Endpoint, Goes, classify
 from curtilage.scan.index import Index
 from curtilage.scan.model import Finding, Place, Severity
-from curtilage.scan.texts import Texts
+from curtilage.scan.texts import Texts, join
 from curtilage.scan.web_values import Scope
 
 _VERBS = re.compile(r"get|post|put|patch|delete|head|options|request", re.IGNORECASE)
-_HTTP = frozenset({"get", "post", "put", "patch", "delete", "head", "request"})
+_SENDING = frozenset({"get", "post", "put", "patch", "delete", "head", "request", "ajax", "getjson", "getscript", "load"})
 _CLIENTS = frozenset({"axios", "$", "jquery", "superagent", "ky", "$http", "got", "needle"})
+_INDEXED = re.compile(r"\[['\"](\w+)['\"]\]")
 _GLOBAL = re.compile(r"(?:window|self|globalthis|document\.defaultview|top|parent)\.", re.IGNORECASE)
 _LOADED = {
     "script": "src",
@@ -65,51 +66,57 @@ def scan_script(path: str, data: bytes, index: Index, gateways: frozenset[str], 
     scope = Scope(root, index)
     library = "/staticresources/" in f"/{path}"
     for node in nodes(root):
-        for what, target in _targets(node, scope):
+        for what, target, base in _targets(node, scope):
             place = Place(path, first_line + node.start_point[0] + 1, node.start_point[1] + 1)
-            yield from _judge(place, what, scope.text(target) if target is not None else frozenset(), index, gateways, library=library)
+            texts = scope.text(target) if target is not None else frozenset()
+            if base is not None:
+                texts = join(scope.text(base), texts)
+            yield from _judge(place, what, texts, index, gateways, library=library)
 
 
-def _targets(node: Node, scope: Scope) -> Iterator[tuple[str, Node | None]]:
-    """What a node sends, and the expression of its address."""
-    given = _arguments(node)
+Target = tuple[str, Node | None, Node | None]
+
+
+def _targets(node: Node, scope: Scope) -> Iterator[Target]:
+    """What a node sends with, the expression of its address, and that of the base before it."""
     if node.type == "call_expression":
-        called = _GLOBAL.sub("", text_of(node.child_by_field_name("function")).replace("?.", ".").replace(" ", ""))
-        lower = called.lower()
-        owner, _, method = lower.rpartition(".")
-        if lower == "fetch" or lower.endswith("navigator.sendbeacon") or lower in ("importscripts", "import"):
-            if lower == "import" and (not given or given[0].type not in ("string", "template_string")):
-                return
-            yield called, _address(given)
-        elif (
-            lower in _CLIENTS
-            or (owner in _CLIENTS and (method in _HTTP or method in ("ajax", "getjson", "getscript", "load")))
-            or owner in scope.clients
-        ):
-            if lower in ("$", "jquery") or (owner in scope.clients and not _VERBS.fullmatch(method)):
-                return
-            yield called, _option(given, scope)
-        elif (
-            method == "open"
-            and len(given) >= 2
-            and given[0].type == "string"
-            and text_of(given[0]).strip("'\"`").upper() in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
-        ) or (method == "open" and len(given) >= 2 and owner in scope.requests):
-            yield "XMLHttpRequest", given[1]
-        elif lower in ("loadscript", "loadstyle") and len(given) >= 2:
-            yield called, given[1]
+        yield from _calls(node, scope)
     elif node.type == "new_expression":
+        given = _arguments(node)
         made = _GLOBAL.sub("", text_of(node.child_by_field_name("constructor"))).lower()
         if made in ("websocket", "eventsource", "worker", "sharedworker", "webtransport") and given:
-            yield f"new {text_of(node.child_by_field_name('constructor'))}", given[0]
+            yield f"new {text_of(node.child_by_field_name('constructor'))}", given[0], None
     elif node.type == "import_statement":
         source = node.child_by_field_name("source")
         if source is not None and text_of(source).strip("'\"").startswith(("http:", "https:", "//")):
-            yield "import", source
+            yield "import", source, None
     elif node.type == "assignment_expression":
         left = text_of(node.child_by_field_name("left"))
-        if re.search(r"\.src$", left) and scope.makes(left[:-4]):
-            yield "element.src", node.child_by_field_name("right")
+        if left.endswith(".src") and scope.makes(left[:-4]):
+            yield "element.src", node.child_by_field_name("right"), None
+
+
+def _calls(node: Node, scope: Scope) -> Iterator[Target]:
+    given = _arguments(node)
+    written = text_of(node.child_by_field_name("function")).replace("?.", ".").replace(" ", "")
+    called = _GLOBAL.sub("", _INDEXED.sub(r".\1", written))
+    lower = called.lower()
+    owner, _, method = lower.rpartition(".")
+    first = given[0] if given else None
+    if lower == "fetch" or lower in scope.senders or lower.endswith("navigator.sendbeacon") or lower == "importscripts":
+        yield called, first, None
+    elif lower == "import":
+        if first is not None and first.type in ("string", "template_string"):
+            yield called, first, None
+    elif owner in scope.clients or lower in scope.clients:
+        if lower in scope.clients or _VERBS.fullmatch(method):
+            yield called, _option(given, scope), scope.clients[owner if owner in scope.clients else lower]
+    elif (lower in _CLIENTS and lower not in ("$", "jquery")) or (owner in _CLIENTS and method in _SENDING):
+        yield called, _option(given, scope), None
+    elif method == "open" and len(given) >= 2 and (owner in scope.requests or _is_verb(given[0])):
+        yield "XMLHttpRequest", given[1], None
+    elif lower in ("loadscript", "loadstyle") and len(given) >= 2:
+        yield called, given[1], None
 
 
 def _is_verb(node: Node) -> bool:
@@ -119,10 +126,6 @@ def _is_verb(node: Node) -> bool:
 def _arguments(node: Node) -> list[Node]:
     holder = node.child_by_field_name("arguments")
     return [child for child in holder.named_children if child.type != "comment"] if holder is not None else []
-
-
-def _address(given: list[Node]) -> Node | None:
-    return given[0] if given else None
 
 
 def _option(given: list[Node], scope: Scope) -> Node | None:
@@ -185,7 +188,7 @@ def scan_markup(path: str, data: bytes, index: Index, gateways: frozenset[str]) 
         if node.type in ("start_tag", "self_closing_tag"):
             yield from _tag(path, node, index, gateways)
         elif node.type == "raw_text" and node.parent is not None and node.parent.type == "script_element":
-            yield from scan_script(path, text_of(node).encode(), index, gateways, node.start_point[0])
+            yield from scan_script(path, _merged(text_of(node), index).encode(), index, gateways, node.start_point[0])
 
 
 def _tag(path: str, node: Node, index: Index, gateways: frozenset[str]) -> Iterator[Finding]:
@@ -216,6 +219,11 @@ def _tag(path: str, node: Node, index: Index, gateways: frozenset[str]) -> Itera
                 (address,),
                 endpoint.vendor,
             )
+
+
+def _merged(script: str, index: Index) -> str:
+    """A script of a page with the merge fields whose values are known."""
+    return re.sub(r"\{!\s*(?:URLFOR\s*\(\s*)?\$(?:Resource|Page|Site)\b[^}]*\}", "/resource", _with_labels(script, index))
 
 
 def _with_labels(value: str, index: Index) -> str:

@@ -31,7 +31,8 @@ class Scope:
         self.index = index
         self.values: dict[str, list[Node]] = {}
         self.imports: dict[str, str] = {}
-        self.clients: set[str] = set()
+        self.clients: dict[str, Node | None] = {}  # HTTP clients made here, with the expression of their base address
+        self.senders: set[str] = set()  # other names of fetch
         self.requests: set[str] = set()
         self.parameters: set[str] = set()
         pending = [root]
@@ -51,6 +52,11 @@ class Scope:
             if left is not None and value is not None:
                 name = text_of(left).strip("'\"")
                 self._give(name if node.type == "assignment_expression" else f".{name}", value)
+        elif node.type == "method_definition":
+            name = text_of(node.child_by_field_name("name"))
+            if any(child.type == "get" for child in node.children):
+                for value in _returned(node):
+                    self._give(f".{name}", value)
         elif node.type == "import_statement":
             source = text_of(node.child_by_field_name("source")).strip("'\"")
             for child in node.named_children:
@@ -64,8 +70,13 @@ class Scope:
         made = text_of(value.child_by_field_name("constructor") or value.child_by_field_name("function"))
         if re.fullmatch(r"(?:window\.)?XMLHttpRequest", made):
             self.requests.add(name.lower())
-        if made.lower() in ("axios.create", "ky.create"):
-            self.clients.add(name.lower())
+        if made.lower() in ("axios.create", "ky.create", "ky.extend"):
+            given = value.child_by_field_name("arguments")
+            first = next(iter(given.named_children), None) if given is not None else None
+            base = self.member(first, "baseURL") or self.member(first, "prefixUrl") if first is not None else None
+            self.clients[name.lower()] = base
+        if re.fullmatch(r"(?:(?:window|self|globalThis)\.)?fetch(?:\.bind\(.*\))?", text_of(value)):
+            self.senders.add(name.lower())
 
     def makes(self, name: str) -> bool:
         """Whether a name is an element made here that loads its ``src``."""
@@ -77,6 +88,11 @@ class Scope:
 
     def member(self, node: Node, name: str, depth: int = 0) -> Node | None:
         """An object literal's member, through one variable."""
+        if node.type == "call_expression" and text_of(node.child_by_field_name("function")) in ("Object.freeze", "Object.assign"):
+            given = node.child_by_field_name("arguments")
+            for inner in given.named_children if given is not None else ():
+                if depth < 3 and (found := self.member(inner, name, depth + 1)) is not None:
+                    return found
         if node.type == "object":
             for pair in node.named_children:
                 key = pair.child_by_field_name("key")
@@ -114,7 +130,12 @@ class Scope:
             return self._name(text_of(node), depth)
         if kind == "member_expression":
             return self._member(node, depth)
-        if kind == "new_expression" and text_of(node.child_by_field_name("constructor")) == "URL":
+        if kind == "new_expression" and text_of(node.child_by_field_name("constructor")) in (
+            "URL",
+            "Request",
+            "window.URL",
+            "window.Request",
+        ):
             return self._url(node, depth)
         if kind == "call_expression":
             return self._call(node, depth)
@@ -167,7 +188,7 @@ class Scope:
     def _url(self, node: Node, depth: int) -> Texts:
         given = node.child_by_field_name("arguments")
         parts = given.named_children if given is not None else []
-        if len(parts) == 2:
+        if len(parts) == 2 and text_of(node.child_by_field_name("constructor")).endswith("URL"):
             return join(self.text(parts[1], depth + 1), self.text(parts[0], depth + 1))
         return self.text(parts[0], depth + 1) if parts else NOTHING
 
@@ -190,3 +211,13 @@ class Scope:
         if called in ("encodeURI", "String") and given is not None and given.named_children:
             return self.text(given.named_children[0], depth + 1)
         return hole("unknown", text_of(node)[:60])
+
+
+def _returned(node: Node) -> list[Node]:
+    found, pending = [], [node]
+    while pending:
+        current = pending.pop()
+        if current.type == "return_statement":
+            found += current.named_children[:1]
+        pending.extend(current.named_children)
+    return found

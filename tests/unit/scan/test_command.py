@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- sources are clearer on one line
 """The command: formats, exit codes, mistakes told, and the live mode with a stand-in for the platform's CLI."""
 
 from __future__ import annotations
@@ -80,6 +81,16 @@ def test_the_gateway_mitigates_only_by_its_host(tmp_path: Path) -> None:
         (tmp_path / "Curtilage_Gateway.namedCredential-meta.xml").write_text(credential.format(address))
         assert invoke(str(tmp_path), "--gateway", "gateway.legal.example")[0] == code, address
     assert invoke(str(tmp_path))[0] == 1
+
+
+def test_a_name_that_code_goes_on_writing_is_not_the_gateways(tmp_path: Path) -> None:
+    address = '<NamedCredential xmlns="http://soap.sforce.com/2006/04/metadata"><endpoint>https://gateway.legal.example</endpoint></NamedCredential>'
+    (tmp_path / "Gw.namedCredential-meta.xml").write_text(address)
+    for expression, code in (("'callout:Gw/' + p", 0), ("'callout:Gw' + p", 3), ("'callout:G' + p", 3)):
+        (tmp_path / "A.cls").write_text(
+            f"public class A {{ void f(String p) {{ HttpRequest r = new HttpRequest(); r.setEndpoint({expression}); }} }}"
+        )
+        assert invoke(str(tmp_path), "--gateway", "gateway.legal.example")[0] == code, expression
 
 
 def test_mistakes_are_told(project: Path, tmp_path: Path) -> None:
