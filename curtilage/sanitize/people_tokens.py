@@ -10,8 +10,8 @@ from curtilage.sanitize import people_words as words
 from curtilage.sanitize.names import COMMON, FREQUENT_GIVEN, GIVEN, GIVEN_OR_WORD, PLACE, SURNAME, flags_of, key_of
 
 _REST = r"(?:[^\W\d_]|['’\-](?=[^\W\d_]))*\.?"
-_TOKEN = re.compile(r"(?:[dDlLO]['’])?[A-ZÀ-ÖØ-ÞĀ-Ɏ]" + _REST)
-_TOKEN_LATIN_1 = re.compile(r"(?:[dDlLO]['’])?[A-ZÀ-ÖØ-Þ]" + _REST)  # a smaller set of first letters is found three times as fast
+_TOKEN = re.compile(r"[A-ZÀ-ÖØ-ÞĀ-Ɏ]" + _REST)
+_TOKEN_LATIN_1 = re.compile(r"[A-ZÀ-ÖØ-Þ]" + _REST)  # a smaller set of first letters is found three times as fast
 _LOWER_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 _LOWER_CUE = re.compile(
     r"(?:my name is|i am|ich heiße|mein name ist|je m'appelle|mi chiamo|me llamo|names?:|client|mr|mrs|ms|herr|frau|dr\.?)\s{1,2}\Z"
@@ -31,12 +31,12 @@ class Token(NamedTuple):
 
 def tokens_of(text: str) -> list[Token]:
     found: list[Token] = []
-    for match in (_TOKEN if max(text, default="") > "ÿ" else _TOKEN_LATIN_1).finditer(text):
+    for match in (_TOKEN_LATIN_1 if text.isascii() or max(text) <= "ÿ" else _TOKEN).finditer(text):
         word, start, end = match.group(), match.start(), match.end()
-        if word[1:2] in ("'", "’") and word[0] in "dDlL" and len(word) > 2:
+        if word[1:2] in ("'", "’") and word[0] in "DL" and len(word) > 2:
             if not word[2].isupper():
                 continue  # an elided article: "L'e-mail"
-            if word[0] in "dlL":
+            if word[0] == "L":
                 word, start = word[2:], start + 2
         if not word[0].isupper():
             continue
