@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tree_sitter import Node
 
 from curtilage.scan.apex_model import Method, name_of
-from curtilage.scan.apex_taint import Source
+from curtilage.scan.apex_sources import Source
 from curtilage.scan.endpoints import Endpoint, Goes
 from curtilage.scan.model import Finding, Place, Severity
 

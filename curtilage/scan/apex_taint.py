@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tree_sitter import Node
 
 from curtilage.scan.apex_model import Class, Method, arguments, name_of, parser, text_of
 from curtilage.scan.apex_program import element_type
+from curtilage.scan.apex_sources import NONE, STRIPPED, USER_MODE, Source, Sources, descend, narrow
 from curtilage.scan.apex_values import Values
 from curtilage.scan.model import Place
-from curtilage.scan.texts import Hole
 
-Ref = tuple[tuple[str, str, int], int]
-USER_MODE, STRIPPED = "user-mode", "strip-inaccessible"
 _CLEAN = frozenset(
     {
         "size", "isempty", "contains", "containskey", "equals", "equalsignorecase", "length", "hashcode", "startswith", "endswith",
@@ -52,50 +50,7 @@ _STANDARD = re.compile(
 )
 _COMPARISONS = frozenset({"==", "!=", "===", "!==", "<", ">", "<=", ">=", "&&", "||", "<>"})
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Record data on its way.
-
-    Args:
-        object: the object's name, empty when not known.
-        fields: the fields, when they are known.
-        whole: the record as such, not single fields.
-        wildcard: queried with ``FIELDS(...)`` or a field list made at run time.
-        marks: ``user-mode``, ``strip-inaccessible``.
-        place: where it is read.
-        ref: for a parameter whose records callers give; ``path`` is what is taken of it.
-    """
-
-    object: str
-    fields: frozenset[str] = frozenset()
-    whole: bool = False
-    wildcard: bool = False
-    marks: frozenset[str] = frozenset()
-    place: Place | None = None
-    ref: Ref | None = None
-    path: str = ""
-
-
-Sources = frozenset[Source]
-NONE: Sources = frozenset()
 _MOST = 64
-
-
-def narrow(sources: Sources, field: str) -> Sources:
-    """One field of each record."""
-    found = set()
-    for source in sources:
-        if source.ref is not None and not source.object:
-            found.add(replace(source, path=f"{source.path}.{field}" if source.path else field))
-        elif source.whole:
-            found.add(replace(source, whole=False, wildcard=False, fields=frozenset({field})))
-        elif len(source.fields) == 1:  # the next step of a path: Owner, then Owner.Email
-            (head,) = source.fields
-            found.add(replace(source, fields=frozenset({f"{head}.{field}"})))
-        else:
-            found.add(source)
-    return frozenset(found)
 
 
 class Taint:
@@ -166,13 +121,13 @@ class Taint:
 
     def _query(self, node: Node, place: Place, marks: frozenset[str] = frozenset()) -> Sources:
         found: set[Source] = set()
-        bodies = [item for item in _descend(node) if item.type in ("soql_query_body", "sobject_return")]
+        bodies = [item for item in descend(node) if item.type in ("soql_query_body", "sobject_return")]
         for body in bodies:
             select = next((child for child in body.children if child.type in ("select_clause", "selected_fields")), None)
-            origin = next((item for item in _descend(body) if item.type in ("from_clause", "sobject_return") or item == body), None)
+            origin = next((item for item in descend(body) if item.type in ("from_clause", "sobject_return") or item == body), None)
             source = next((child for child in body.named_children if child.type == "from_clause"), None)
             name = text_of(
-                next((item for item in _descend(source or origin or body) if item.type in ("storage_identifier", "identifier")), None)
+                next((item for item in descend(source or origin or body) if item.type in ("storage_identifier", "identifier")), None)
             )
             if "." in name or body is not bodies[0]:
                 name = self.index.relations.get(f"{name.lower()}", name.removesuffix("s") if name.lower().endswith("s") else name)
@@ -195,7 +150,7 @@ class Taint:
             if not fields and not wildcard and select is not None:
                 continue  # COUNT() and the like: a number
             outer = [item.marks for item in found if USER_MODE in item.marks] if body is not bodies[0] else []
-            with_words = {name_of(item) for item in _descend(body) if item.type == "with_type"}
+            with_words = {name_of(item) for item in descend(body) if item.type == "with_type"}
             mode = marks.union(*outer) | ({USER_MODE} if with_words & {"user_mode", "security_enforced"} else set())
             found.add(Source(name, frozenset(fields), True, wildcard, frozenset(mode), place))
         return frozenset(found)
@@ -209,7 +164,7 @@ class Taint:
         for text in sorted(texts, key=str):
             source = "".join(part if isinstance(part, str) else " curtilage_hole__x " for part in text)
             parsed = parser().parse(f"class Q {{ Object o = [{source}]; }}".encode())
-            query = next((item for item in _descend(parsed.root_node) if item.type == "query_expression"), None)
+            query = next((item for item in descend(parsed.root_node) if item.type == "query_expression"), None)
             if query is None or parsed.root_node.has_error:
                 # What is asked for is only known at run time: any field of any object.
                 name = re.search(r"\bfrom\s+(\w+)", source, re.IGNORECASE)
@@ -409,15 +364,3 @@ class Taint:
                             used.append((caller, node))
                         pending |= filled
         return frozenset(done | {source for source in pending if source.object or source.ref is None}), used
-
-
-def _descend(node: Node) -> list[Node]:
-    found, pending = [], [node]
-    while pending:
-        current = pending.pop()
-        found.append(current)
-        pending.extend(reversed(current.named_children))
-    return found
-
-
-__all__ = ["STRIPPED", "USER_MODE", "Hole", "Source", "Sources", "Taint", "narrow"]

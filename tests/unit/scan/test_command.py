@@ -1,4 +1,3 @@
-# ruff: noqa: E501 -- sources are clearer on one line
 """The command: formats, exit codes, mistakes told, and the live mode with a stand-in for the platform's CLI."""
 
 from __future__ import annotations
