@@ -29,6 +29,11 @@ def bloom(data: bytes) -> int:
     return bits
 
 
+def anonymous(path: str, data: bytes) -> bytes:
+    """A script of statements becomes a class's method, on the same lines."""
+    return b"class Anonymous { void run() { " + data + b"\n} }" if path.endswith(".apex") else data
+
+
 def _mask(name: str) -> int:
     code = zlib.crc32(name.lower().encode())
     return (1 << (code % _BITS)) | (1 << ((code >> 16) % _BITS))
@@ -71,7 +76,7 @@ class Program:
 
     def take_in(self, source: files.SourceFile, data: bytes) -> ApexFile:
         """Read a file for the first time."""
-        found = parse(source.path, data, bodies=False)
+        found = parse(source.path, anonymous(source.path, data), bodies=False)
         self.entries[source.path] = Entry(source, bloom(data), tuple(found.classes))
         for name, item in found.classes.items():
             if name != "<broken>":
@@ -94,7 +99,7 @@ class Program:
             self._parsed.move_to_end(path)
             return self._parsed[path]
         try:
-            found = parse(path, files.read(self.entries[path].source))
+            found = parse(path, anonymous(path, files.read(self.entries[path].source)))
         except (OSError, ValueError):  # it was there a moment ago; its own finding says so
             return None
         self._keep(found)
@@ -155,6 +160,10 @@ class Program:
             return element_type(self.type_of(array, method))
         if kind == "method_invocation":
             targets = self.targets(node, method)
+            held = node.child_by_field_name("object")
+            if not targets and held is not None and name_of(node.child_by_field_name("name")) in ("get", "remove", "next"):
+                kind = self.type_of(held, method)
+                return element_type(kind) if kind.startswith(("map<", "list<", "iterator<")) else ""
             if targets and (declared := targets[0].node.parent) is not None:
                 return name_of(declared.child_by_field_name("type"))
         return ""

@@ -20,6 +20,7 @@ from curtilage.scan.vendors import suspected
 from curtilage.scan.xmlread import BrokenXml, Document, read_xml
 
 _IGNORE = re.compile(rb"curtilage:ignore", re.IGNORECASE)
+_METADATA = re.compile(rb"\s*(?:<\?xml|<(?:" + b"|".join(sorted(name.encode() for name in metadata.WANTED)) + rb")\b)")
 _MAX_DATA = 1 << 20
 
 
@@ -104,8 +105,8 @@ def _read_document(state: _Scan, source: SourceFile, *, quiet: bool = False) -> 
     if (data := state.data(source)) is None:
         return None
     shared = source.path.endswith(files.SHARED_SUFFIXES) and not source.path.endswith("-meta.xml")
-    if shared and not data.lstrip().startswith(b"<"):
-        return None  # README.md and the like
+    if shared and not _METADATA.match(data):
+        return None  # README.md, pom.xml and the like
     try:
         return read_xml(data, metadata.WANTED)
     except BrokenXml as error:

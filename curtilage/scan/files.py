@@ -33,7 +33,7 @@ class Kind(StrEnum):
 _SUFFIXES = {
     ".cls": Kind.APEX,
     ".trigger": Kind.APEX,
-    ".apex": Kind.APEX,
+    ".apex": Kind.APEX,  # anonymous Apex, as scripts/ holds it
     ".js": Kind.SCRIPT,
     ".mjs": Kind.SCRIPT,
     ".cjs": Kind.SCRIPT,
@@ -57,7 +57,7 @@ _METADATA_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 # Endings that other things have too: read as metadata only when the content is XML.
-SHARED_SUFFIXES = (".md", ".xml", ".settings", ".labels", ".object", ".profile", ".bot", ".flow")
+SHARED_SUFFIXES = (".md", ".xml")
 
 
 @dataclass(frozen=True, slots=True)
