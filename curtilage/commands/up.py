@@ -33,6 +33,7 @@ from curtilage.engine import Engine, Plan
 from curtilage.errors import ConfigError, MachineError, StepError
 from curtilage.evidence.commands import standalone_verifier
 from curtilage.evidence.dossier import Dossier
+from curtilage.evidence.flowmap import flow_map
 from curtilage.evidence.inputs import BundleInputs, remember
 from curtilage.evidence.keys import key_path, load_or_create
 from curtilage.evidence.site import write_report
@@ -49,6 +50,7 @@ app = typer.Typer()
 
 PROOF_ID = "proof/no-packet-leaves"
 POLICY_ID = "policy/pack"
+FLOWS_ID = "flows/observed"
 TOOLS = ("pulumi", "ansible-core", "pytest-testinfra", "z3-solver", "model-signing", "cryptography")
 
 
@@ -249,6 +251,9 @@ def _evidence(
     """What was seen, as a bundle's inputs. What is required comes from the region, never from the results."""
     tests = {f"host/{name}": Verdict.PASS if outcome == "passed" else Verdict.FAIL for name, outcome in verification.host_tests.items()}
     single = tests | {PROOF_ID: decision.proof, POLICY_ID: decision.policies}
+    flows = flow_map(dossier)
+    # Not required: a host whose books cannot be read leaves it NOT_RUN, and the report says so. What was seen and is not allowed fails.
+    seen = [{"id": FLOWS_ID, "verdict": str(flows.verdict), "reason": "; ".join(flows.findings[:5])[:500]}] if flows.conclusive else []
     return BundleInputs(
         region=region.name,
         plan_digest=decision.plan.digest,
@@ -257,7 +262,7 @@ def _evidence(
         rulesets=decision.plan.rulesets(),
         images=prepared.images,
         models=prepared.models,
-        probe_results=verification.cells + [{"id": name, "verdict": str(verdict)} for name, verdict in sorted(single.items())],
+        probe_results=verification.cells + [{"id": name, "verdict": str(verdict)} for name, verdict in sorted(single.items())] + seen,
         audit_checkpoint=ledger["checkpoint"],
         audit_key=ledger["key"],
         tools={name: importlib.metadata.version(name) for name in TOOLS},

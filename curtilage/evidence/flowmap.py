@@ -13,6 +13,9 @@ from typing import Any
 from curtilage.evidence.dossier import Dossier, Machine
 from curtilage.verdict import Verdict, worst
 
+_BUILT_IN = ("localhost", "in-addr.arpa", "ip6.arpa")
+"""Zones that a resolver answers by itself (RFC 6303, 6761): of loopback and of private addresses, never from elsewhere."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -51,6 +54,11 @@ class FlowMap:
         if self.findings:
             return Verdict.FAIL
         return worst([Verdict.NOT_RUN if not self.observed or self.unread else Verdict.PASS])
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether there is a result to record: a finding, or everything read and nothing found."""
+        return self.verdict is not Verdict.NOT_RUN
 
     def document(self) -> dict[str, Any]:
         """The map as JSON."""
@@ -131,7 +139,7 @@ def _names(dossier: Dossier) -> list[str]:
     """An answered name that no zone of the region holds was answered from elsewhere."""
     if dossier.observed is None:
         return []
-    zones = tuple(zone.lower().rstrip(".") for zone in dossier.zones)
+    zones = (*(zone.lower().rstrip(".") for zone in dossier.zones), *_BUILT_IN)
     return [
         f"the resolver answered {asked.client}'s question for {name}, which no zone of the region holds"
         for asked in dossier.observed.names

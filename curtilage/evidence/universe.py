@@ -19,8 +19,8 @@ from curtilage.probes.cells import region_cells
 from curtilage.region import Region
 from curtilage.verdict import Verdict
 
-DECISIONS = ("policy/pack", "proof/no-packet-leaves")
-"""What ``curtilage up`` decides before it applies anything (:mod:`curtilage.commands.up`)."""
+DECISIONS = ("flows/observed", "policy/pack", "proof/no-packet-leaves")
+"""What ``curtilage up`` decides of the plan before it applies it, and of what was observed after (:mod:`curtilage.commands.up`)."""
 
 FILES = (
     "manifest.dsse.json", "attestations/test-result.dsse.json", "attestations/provenance.dsse.json", "rulesets/*.nft", "probes.json",
