@@ -32,7 +32,7 @@ OFFLINE = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",
-    # Waiting threads sleep: on a busy machine spinning ones made a step four times slower.
+    # Waiting threads sleep: a job that shares its cores with others must not burn them while it waits.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 

@@ -23,6 +23,7 @@ def model_card(name: str, record: dict[str, Any]) -> dict[str, Any]:
             "steps": recipe["steps"],
             "code": record["code"],
             "libraries": record["libraries"],
+            "clearance": record["clearance"],
             "network": f"namespace of its own, interfaces: {', '.join(record['isolation']['interfaces'])}",
         },
         "evaluation": {"held_back_documents": record["held_back_documents"], "held_back_loss": record["held_back_loss"]},
@@ -40,6 +41,7 @@ def model_card_text(card: dict[str, Any]) -> str:
         f"* trained from nothing on {training['documents']} synthetic documents (`{training['data']}`), {training['tokens_seen']} tokens, "
         f"{training['steps']} steps, seed {training['seed']}\n"
         f"* network while training: {training['network']}\n"
+        f"* corpus cleared by: {training['clearance']['kind']}\n"
         f"* loss on {evaluation['held_back_documents']} held-back documents: {evaluation['held_back_loss']}\n"
         f"* use: {card['intended_use']}\n* limits: {card['limits']}\n"
     )

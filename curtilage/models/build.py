@@ -18,7 +18,7 @@ from curtilage.canonical import digest_of, file_digest
 from curtilage.finetune.card import model_card, model_card_text
 from curtilage.finetune.generator import generate, templates_digest
 from curtilage.finetune.recipe import Recipe, code_digest, library_versions
-from curtilage.finetune.training import train
+from curtilage.finetune.training import cleared_by_generator, train
 from curtilage.models.files import MANIFEST, check_loadable, walk
 from curtilage.models.manifest import ModelFile, ModelManifest, Provenance, Quantization, content_digest
 from curtilage.models.signing import create_keys
@@ -100,7 +100,7 @@ def _build(work: Path, digest: str, recipe: Recipe, count: int, say: Say) -> Non
         corpus, weights = Path(scratch) / "corpus", Path(scratch) / "model"
         dataset = generate(corpus, count=count, seed=recipe.seed)
         say(f"{dataset.count} synthetic documents, {dataset.digest[:19]}")
-        record = train(corpus, weights, recipe, say)
+        record = train(corpus, weights, recipe, say, clearance=cleared_by_generator(corpus))
         for path in sorted(weights.iterdir()):
             shutil.copyfile(path, work / path.name)
     card = model_card(LAB_MODEL, record)
