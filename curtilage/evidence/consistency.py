@@ -28,7 +28,7 @@ def contradictions(files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> l
         return []
     try:
         return [*_region(files, manifest), *_plan(files, manifest, names), *_coverage(files, manifest)]
-    except (KeyError, ValueError, TypeError, ValidationError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, ValidationError) as error:
         return [f"a document is not what this product writes: {error}"]
 
 

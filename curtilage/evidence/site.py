@@ -222,7 +222,7 @@ def _requirements(found: _Found) -> str:
         return "<p>This bundle holds no coverage.</p>"
     rows = [
         ({"verdict": line["verdict"], "framework": line["framework"]},
-         [f"{line['framework']} {line['cite']}", line["asks"], line["verdict"],
+         [f"{_named(line['framework'])} {line['cite']}", line["asks"], line["verdict"],
           f"{line['age_days']} d" if line["age_days"] is not None else "–",
           "; ".join(line["reasons"]) or f"shown by {', '.join(item['name'] for item in line['artefacts'])}",
           line["people"] or "–"])
@@ -233,11 +233,15 @@ def _requirements(found: _Found) -> str:
         "<p>In our own words; a line is met only if every artefact is there and every test passed recently. Counsel reviews before use.</p>"
         + filtered(
             "requirement-table", f"{len(rows)} requirements",
-            ("Requirement", "Asks", "Result", "Age of oldest result", "Why, or shown by", "People must also show"), rows,
+            ("Requirement", "Asks", "Result", "Oldest", "Why, or shown by", "People must also show"), rows,
             (("verdict", "Result"), ("framework", "Source")),
         )
         + plain_table("Sources", ("Title", "Published", "Reviewed by counsel"), sources)
     )  # fmt: skip
+
+
+def _named(framework: str) -> str:
+    return framework.upper().replace("NIST-AI-", "NIST AI ").replace("NIST-", "NIST ")
 
 
 def _tables(found: _Found) -> str:

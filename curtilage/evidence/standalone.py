@@ -207,6 +207,26 @@ def descriptor(name: str, data: bytes) -> dict[str, Any]:
     return {"digest": {"sha256": hashlib.sha256(data).hexdigest()}, "name": name}
 
 
+def check_form(manifest: Any) -> None:
+    """Nothing of a manifest is used before it has its form: its key may be anybody's."""
+    texts = ("collected", "key", "plan_digest", "region", "schema")
+    tables = ("files", "images", "models", "tools")
+    if not isinstance(manifest, dict) or set(manifest) != {*texts, *tables, "required"}:
+        raise Broken("the manifest has other fields than it should")
+    if not all(isinstance(manifest[name], str) for name in texts) or not all(isinstance(manifest[name], dict) for name in tables):
+        raise Broken("the manifest's fields have other types than they should")
+    if not all(isinstance(value, str) for value in manifest["tools"].values()):
+        raise Broken("the manifest's tools have no versions")
+    digests = [manifest["plan_digest"], *manifest["images"].values(), *manifest["models"].values()]
+    if not all(isinstance(value, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in digests):
+        raise Broken("the manifest holds something that is no digest")
+    if not isinstance(manifest["required"], list) or not all(isinstance(name, str) for name in manifest["required"]):
+        raise Broken("the manifest's required tests are no list of names")
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", manifest["collected"]):
+        raise Broken("the manifest's time is no time")
+    datetime.strptime(manifest["collected"], "%Y-%m-%dT%H:%M:%SZ")
+
+
 def about(files: dict[str, bytes], manifest: dict[str, Any]) -> tuple[list[Any], list[Any]]:
     """What the test-result statement has to say, from the files themselves: subject and configuration."""
 
@@ -229,6 +249,7 @@ def read(data: bytes, pinned: Key | None) -> tuple[dict[str, bytes], dict[str, A
     claimed = parse_key(load(base64.b64decode(load(files[MANIFEST])["payload"]))["key"])
     name, public = pinned or claimed
     manifest = unseal(files[MANIFEST], MANIFEST_TYPE, public)
+    check_form(manifest)
     if (name, public) != claimed:
         raise Broken("the manifest names another key than the pinned one")
     if manifest["schema"] != "curtilage.evidence/v1":

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curtilage.audit.note import Checkpoint, NoteError, VerifierKey
 from curtilage.canonical import canonical_json
@@ -23,6 +24,8 @@ from curtilage.evidence.dsse import IN_TOTO, EnvelopeError, unseal
 from curtilage.evidence.statements import PROVENANCE, STATEMENT, TEST_RESULT, descriptor, test_result
 from curtilage.evidence.timestamp import SKEW_SECONDS, TimestampError, stamped_at
 from curtilage.verdict import Verdict, worst
+
+DIGEST = r"^sha256:[0-9a-f]{64}$"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,30 @@ class BundleResult:
             "tools": self.tools,
             "verdict": self.verdict,
         }
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=0)]
+
+
+class _Manifest(BaseModel):
+    """The form of a manifest. Its key may be anybody's, so nothing in it is used before it has this form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    collected: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
+    files: dict[str, _File]
+    images: dict[str, Annotated[str, Field(pattern=DIGEST)]]
+    key: str
+    models: dict[str, Annotated[str, Field(pattern=DIGEST)]]
+    plan_digest: Annotated[str, Field(pattern=DIGEST)]
+    region: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+    required: list[str]
+    schema_: Annotated[str, Field(alias="schema")]
+    tools: dict[str, str]
 
 
 class _Broken(Exception):
@@ -169,12 +196,20 @@ def _manifest(files: dict[str, bytes], key: VerifierKey | None, result: BundleRe
         claimed = VerifierKey.parse(orjson.loads(_payload(envelope))["key"])
         result.fingerprint, result.pinned = (key or claimed).fingerprint, key is not None
         manifest = orjson.loads(unseal(envelope, MANIFEST_TYPE, key or claimed))
-    except (KeyError, ValueError, TypeError, EnvelopeError, ConfigError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, EnvelopeError, ConfigError) as error:
         reason = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         raise _Broken("evidence.signature", f"{MANIFEST}: {reason}") from error
-    if key is not None and str(key) != manifest["key"]:
+    if key is not None and (not isinstance(manifest, dict) or str(key) != manifest.get("key")):
         raise _Broken("evidence.signature", "the manifest names another key than the one it is signed with")
-    if manifest.get("schema") != SCHEMA or canonical_json(envelope) != files[MANIFEST]:
+    try:
+        formed = _Manifest.model_validate(manifest)
+        datetime.strptime(formed.collected, STAMP)  # noqa: DTZ007 - only whether it is a time
+    except ValidationError as error:
+        place, said = ".".join(map(str, error.errors()[0]["loc"])), error.errors()[0]["msg"]
+        raise _Broken("evidence.schema", f"the manifest's {place}: {said}") from error
+    except ValueError as error:
+        raise _Broken("evidence.schema", f"the manifest's time: {error}") from error
+    if formed.schema_ != SCHEMA or canonical_json(envelope) != files[MANIFEST]:
         raise _Broken("evidence.schema", f"not a canonical manifest of {SCHEMA}")
     result.region, result.plan_digest, result.collected = manifest["region"], manifest["plan_digest"], manifest["collected"]
     result.tools = manifest["tools"]
@@ -216,7 +251,7 @@ def _statements(files: dict[str, bytes], manifest: dict[str, Any], key: Verifier
             [plan, *enforced, *dependencies], verdicts, [matrix, descriptor("probes.json", sha256_of(files["probes.json"]))]
         )
         parameters = statements["provenance"]["predicate"]["buildDefinition"]["externalParameters"]
-    except (KeyError, ValueError, TypeError, EnvelopeError, ConfigError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, EnvelopeError, ConfigError) as error:
         raise _Broken("evidence.statement", str(error)) from error
     if statements["test-result"] != expected:
         raise _Broken("evidence.statement", "the test-result statement does not say what probes.json and the manifest say")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -113,6 +114,59 @@ def test_both_refuse_what_was_removed_added_replaced_or_re_signed(
         path.write_bytes(data)
         assert second_opinion(alone, path, key) is Verdict.FAIL, name
         assert verify_bundle(path, key=signer.verifier, now=NOW).verdict is Verdict.FAIL, name
+
+
+JUNK: tuple[Any, ...] = (
+    None,
+    0,
+    -1,
+    1.5,
+    "",
+    "x",
+    "2030-13-01T00:00:00Z",
+    [],
+    ["x"],
+    [1],
+    {},
+    {"x": 1},
+    {"x": "sha256:x"},
+    {"x": {}},
+    True,
+)
+
+
+def test_no_manifest_however_formed_and_signed_makes_either_fail_in_another_way(
+    good: Path, alone: dict[str, Any], tmp_path: Path, signer: Signer
+) -> None:
+    files, key, path = unpack(good.read_bytes()), tmp_path / "evidence.pub", tmp_path / "case.tar"
+    manifest = orjson.loads(base64.b64decode(orjson.loads(files[MANIFEST])["payload"]))
+    documents: list[Any] = [*JUNK, manifest | {"more": 1}]
+    for name in manifest:
+        documents.append({field: value for field, value in manifest.items() if field != name})
+        free = ({}, {"x": "sha256:x"}) if name == "tools" else ()  # which tools there were is the signer's to say
+        documents += [manifest | {name: junk} for junk in JUNK if junk != manifest[name] and junk not in free]
+    for document in documents:
+        path.write_bytes(pack(files | {MANIFEST: seal(MANIFEST_TYPE, canonical_json(document), signer)}))
+        verdicts = {
+            second_opinion(alone, path, key), second_opinion(alone, path, None), verify_bundle(path, key=signer.verifier, now=NOW).verdict,
+            verify_bundle(path, key=None, now=NOW).verdict,
+        }  # fmt: skip
+        assert verdicts == {Verdict.FAIL}, document
+
+
+@pytest.mark.parametrize("name", ["probes.json", "documents/facts.json", "documents/coverage.json", "documents/tests.json"])
+def test_no_content_however_formed_and_signed_passes_or_makes_either_fail_in_another_way(
+    name: str, good: Path, alone: dict[str, Any], tmp_path: Path, signer: Signer
+) -> None:
+    files, path = unpack(good.read_bytes()), tmp_path / "case.tar"
+    manifest = orjson.loads(base64.b64decode(orjson.loads(files[MANIFEST])["payload"]))
+    for junk in (*(canonical_json(junk) for junk in JUNK), b"", b"[[", b"\xff", b'[{"id":"a"}]', b'[{"id":1,"verdict":"PASS"}]'):
+        entry = {"sha256": sha256(junk).hexdigest(), "size": len(junk)}
+        sealed = seal(MANIFEST_TYPE, canonical_json(manifest | {"files": manifest["files"] | {name: entry}}), signer)
+        path.write_bytes(pack(files | {name: junk, MANIFEST: sealed}))
+        assert verify_bundle(path, key=signer.verifier, now=NOW).verdict is Verdict.FAIL, (name, junk)
+        if name == "probes.json":
+            assert second_opinion(alone, path, tmp_path / "evidence.pub") is Verdict.FAIL, junk
 
 
 def test_both_say_the_same_of_removed_tests_other_regions_plans_ages_and_clocks(
