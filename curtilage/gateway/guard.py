@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from curtilage.sanitize.people_tokens import may_be_name
 from curtilage.sanitize.placeholders import Vault, unfinished_placeholder
 from curtilage.sanitize.sanitizer import Sanitizer
 
@@ -59,7 +60,8 @@ class TextGuard:
             end, start = start, max(text.rfind(" ", 0, start - 1), text.rfind("\n", 0, start - 1)) + 1
             word = text[start:end].strip()
             # Digit groups, file numbers and spelled-out addresses go on after a space: "DE89 3704 …", "12 O 345/21".
-            if word.isupper() or any(char.isdigit() or char in "@+([{" for char in word):
+            # So do names: "Anna Maria Schmidt".
+            if word.isupper() or may_be_name(word) or any(char.isdigit() or char in "@+([{" for char in word):
                 cut, plain = start, 0
             elif len(word) > _SHORT_WORD or (plain := plain + 1) > 1:
                 break

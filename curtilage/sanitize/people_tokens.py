@@ -80,3 +80,8 @@ def lower_case_names(text: str) -> list[tuple[int, int]]:
                 continue
         before = match
     return spans
+
+
+def may_be_name(word: str) -> bool:
+    """Whether a word could be part of a name that goes on behind it: capitalised, and no everyday word."""
+    return word[:1].isupper() and flags_here(word.strip(".,;:!?()\"'")) & (COMMON | GIVEN | SURNAME) != COMMON

@@ -73,3 +73,11 @@ def test_an_event_without_end_is_an_error() -> None:
     parser.feed(b"x" * sse.MAX_EVENT)
     with pytest.raises(ValueError, match="cap"):
         parser.feed(b"x")
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 200])
+def test_a_name_over_the_borders_of_chunks_is_taken_out_as_one(size) -> None:
+    streamed = guard()
+    text = "the witness Xanthippe Faerber said so, and that was it"
+    out = "".join(streamed.push(text[start : start + size]) for start in range(0, len(text), size)) + streamed.flush()
+    assert out == "the witness [PERSON_REMOVED] said so, and that was it"
