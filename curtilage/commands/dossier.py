@@ -6,8 +6,9 @@ Reading what hosts saw never stops a run: a host that cannot be read is named as
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 from curtilage.commands.ask import HOST_PYTHON, LEDGER
 from curtilage.commands.prepare import Prepared
 from curtilage.commands.reach import Reach
+from curtilage.commands.up_platform import PlatformOutcome
 from curtilage.engine import Plan
 from curtilage.errors import ConfigError, CurtilageError
 from curtilage.evidence import observed as seen
 from curtilage.evidence.dossier import Asked, Connection, Dossier, NotRun, Observed, dossier_of
+from curtilage.evidence.inputs import BundleInputs
 from curtilage.evidence.junit import TestOutcome, read_reports, reports
 from curtilage.paths import CHECKOUT
 from curtilage.region import Region
@@ -26,6 +29,18 @@ from curtilage.region import Region
 CARD, MANIFEST = "model-card.json", "manifest.json"
 TABLES = {"Controls, taken out one at a time": "mutations.md", "Detection of personal data and secrets": "detection.md"}
 LOG_LINES = 20000
+_MARK = "--- connection table"
+
+
+@dataclass(kw_only=True)
+class _Book:
+    """What one reading gave."""
+
+    counters: dict[str, dict[str, int]] = field(default_factory=dict)
+    connections: list[Connection] = field(default_factory=list)
+    names: list[Asked] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def collect(
@@ -63,6 +78,30 @@ def collect(
     )
 
 
+def platform_inputs(applied: PlatformOutcome) -> BundleInputs:
+    """The bundle of a region that its platform converges: decisions, papers, and attacks that are required and were not run."""
+    region, decision = applied.region, applied.decision
+    tests, unread = _own_tests()
+    attacks = NotRun(
+        what="attacks from inside, observed flows, the ledger's head",
+        reason=f"nothing attacked this {region.platform} region from inside in this run",
+        command="docs/regions.md: the first time, by hand",
+    )
+    return BundleInputs(
+        region=region.name,
+        plan_digest=decision.plan.digest,
+        collected=datetime.now(UTC),
+        required=["policy/pack", "proof/no-packet-leaves", "verify/attacks-from-inside"],
+        images={model.name: model.image.rpartition("@")[2] for model in region.models if model.image},
+        models={model.name: model.weights for model in region.models if model.weights},
+        probe_results=[
+            {"id": "policy/pack", "verdict": str(decision.policies)},
+            {"id": "proof/no-packet-leaves", "verdict": str(decision.proof)},
+        ],
+        dossier=dossier_of(region, tests=tests, not_run=[attacks, *unread], lock=CHECKOUT / "requirements.lock", tables=tables()),
+    )
+
+
 def proof_documents(region: Region, plan: Plan) -> list[dict[str, Any]]:
     """What the proof says of each host's planned ruleset, and what that rests on; without the seconds, which differ from run to run."""
     from curtilage.proof.regions import prove_host  # z3 takes a second to load, which `--help` need not wait for
@@ -73,41 +112,43 @@ def proof_documents(region: Region, plan: Plan) -> list[dict[str, Any]]:
 
 
 def observe(region: Region, where: Reach, since: datetime) -> Observed:
-    """What the hosts' kernels, the resolver and the ledger have on their books."""
-    counters: dict[str, dict[str, int]] = {}
-    connections: list[Connection] = []
-    names: list[Asked] = []
-    calls: list[dict[str, Any]] = []
-    unread: list[str] = []
+    """What the hosts' kernels, the resolver and the ledger have on their books; each book is read beside the others."""
+    # One login reads both of a kernel's books: a login costs more than the reading.
+    kernel = ["sh", "-c", f"nft -j list counters && echo '{_MARK}' && cat /proc/net/nf_conntrack"]
+    log = ["journalctl", "--no-pager", "-q", "-o", "cat", "-u", "unbound", "-n", str(LOG_LINES)]
+    query = [*HOST_PYTHON, "audit", "query", LEDGER, "--from", since.astimezone(UTC).isoformat(), "--json"]
+    orders = [(host.name, "kernel", kernel) for host in region.hosts]
+    orders += [(host.name, book, argv) for host in region.hosts_by_role("gateway") for book, argv in (("resolver", log), ("ledger", query))]
 
-    def read(host: str, what: str, argv: list[str], take: Callable[[str], None]) -> None:
+    def read(order: tuple[str, str, list[str]]) -> _Book:
+        host, book, argv = order
         try:
-            take(where.run(host, argv, step="observe", timeout_seconds=60))
-        except (CurtilageError, ValueError, KeyError) as error:
-            unread.append(f"{what} of {host}: {str(error).splitlines()[0][:200]}")
+            return _parsed(host, book, where.run(host, argv, step="observe", timeout_seconds=60))
+        except (CurtilageError, ValueError, KeyError, TypeError) as error:
+            return _Book(unread=[f"{book} of {host}: {str(error).splitlines()[0][:200]}"])
 
-    def tracked(host: str, text: str) -> None:
-        found, unreadable = seen.connections(host, text)
-        connections.extend(found)
-        unread.extend(unreadable)
-
-    for host in region.hosts:
-        name = host.name
-        read(name, "drop counters", ["nft", "-j", "list", "counters"], lambda text, name=name: counters.update({name: seen.counters(text)}))  # type: ignore[misc]
-        read(name, "connection table", ["cat", "/proc/net/nf_conntrack"], lambda text, name=name: tracked(name, text))  # type: ignore[misc]
-    for host in region.hosts_by_role("gateway"):
-        log = ["journalctl", "--no-pager", "-q", "-o", "cat", "-u", "unbound", "-n", str(LOG_LINES)]
-        read(host.name, "resolver's log", log, lambda text: names.extend(seen.names(text)))
-        query = [*HOST_PYTHON, "audit", "query", LEDGER, "--from", since.astimezone(UTC).isoformat(), "--json"]
-        read(host.name, "ledger", query, lambda text: calls.extend(seen.calls(json.loads(text)["rows"])))
+    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="observe") as readers:
+        books = list(readers.map(read, orders))
     return Observed(
         at=datetime.now(UTC),
-        counters=counters,
-        connections=tuple(connections),
-        names=tuple(names),
-        calls=tuple(calls),
-        unread=tuple(unread),
+        counters={host: counted for book in books for host, counted in book.counters.items()},
+        connections=tuple(item for book in books for item in book.connections),
+        names=tuple(item for book in books for item in book.names),
+        calls=tuple(item for book in books for item in book.calls),
+        unread=tuple(item for book in books for item in book.unread),
     )
+
+
+def _parsed(host: str, book: str, text: str) -> _Book:
+    if book == "resolver":
+        return _Book(names=seen.names(text))
+    if book == "ledger":
+        return _Book(calls=seen.calls(json.loads(text)["rows"]))
+    listing, mark, table = text.partition(f"{_MARK}\n")
+    if not mark:
+        raise ValueError("drop counters came without the connection table")
+    connections, unread = seen.connections(host, table)
+    return _Book(counters={host: seen.counters(listing)}, connections=connections, unread=unread)
 
 
 def _own_tests() -> tuple[list[TestOutcome], list[NotRun]]:

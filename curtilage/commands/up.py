@@ -20,7 +20,7 @@ import typer
 from curtilage import doctor
 from curtilage.audit.note import VerifierKey
 from curtilage.commands.ask import ask, ledger_state
-from curtilage.commands.dossier import collect
+from curtilage.commands.dossier import collect, platform_inputs
 from curtilage.commands.plan import Decision, decide
 from curtilage.commands.prepare import NOTHING_TO_PREPARE, Prepared, prepare_lab
 from curtilage.commands.reach import Reach, reach
@@ -38,7 +38,7 @@ from curtilage.evidence.inputs import BundleInputs, remember
 from curtilage.evidence.keys import key_path, load_or_create
 from curtilage.evidence.site import write_report
 from curtilage.evidence.verify import BundleResult, verify_bundle
-from curtilage.output import print_json, progress
+from curtilage.output import print_json, progress, stdout
 from curtilage.paths import state_dir
 from curtilage.probes.cells import region_cells
 from curtilage.probes.verify import Verification
@@ -90,10 +90,13 @@ def _up_platform(region: Region, reviewed: str | None, *, json_output: bool) -> 
 
     with _alone(region):
         applied = bring_up_platform(region, judged)
+        bundle, _, checked = _signed(platform_inputs(applied))
+        report = write_report(bundle, checked, bundle.parent.parent / "report.html")
     if json_output:
-        print_json(applied.document())
+        print_json(applied.document() | {"bundle": {"path": str(bundle), "verdict": str(checked.verdict)}, "report": str(report)})
     else:
         show_platform(applied)
+        stdout.print(f"report    {report}", markup=False)
     raise typer.Exit(applied.verdict.exit_code)
 
 
