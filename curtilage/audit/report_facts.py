@@ -10,6 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -179,6 +180,17 @@ def _today(directory: Snapshot, matter: str) -> list[str]:
         else:
             told.append(
                 f"Stated (directory, now): {identity.id} ({identity.kind}, cleared {identity.clearance}) can call on the matter {how}."
+            )
+    for grant in directory.grants:
+        if grant.matter == matter:
+            ends = (
+                "not yet begun"
+                if grant.expires_at is None
+                else datetime.fromtimestamp(grant.expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            )
+            told.append(
+                f"Stated (directory, now): break-glass {grant.id} for {grant.identity}, approved by {grant.approved_by or 'nobody yet'}, "
+                f"ends {ends}."
             )
     return told or [f"Stated (directory, now): nobody can call on {matter}."]
 

@@ -15,6 +15,7 @@ from curtilage.audit.tiles import write_durably
 from curtilage.errors import ConfigError, StepError
 from curtilage.evidence import timestamp
 from curtilage.evidence.archive import ArchiveError
+from curtilage.evidence.coverage_command import coverage
 from curtilage.evidence.inputs import recall
 from curtilage.evidence.keys import key_path, load_or_create
 from curtilage.evidence.serve import load_config, serve
@@ -24,6 +25,7 @@ from curtilage.output import print_json, stdout
 from curtilage.paths import out_dir
 
 app = typer.Typer(no_args_is_help=True, help="Build, stamp, verify and report signed evidence bundles.")
+app.command("coverage")(coverage)
 
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,62}")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

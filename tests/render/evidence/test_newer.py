@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -106,3 +106,24 @@ def test_a_region_s_name_verifies_its_newest_bundle_with_the_key_of_this_checkou
     refused = CliRunner().invoke(app, ["verify", "ch-zurich"])
     assert isinstance(refused.exception, ConfigError)
     assert CliRunner().invoke(app, ["verify", str(newest), "--region", "ch-zurich"]).exit_code == 1
+
+
+def test_coverage_is_judged_today_and_not_when_the_bundle_was_made(run: Run, signer: Signer, tmp_path: Path) -> None:
+    (tmp_path / "evidence.pub").write_text(str(signer.verifier), encoding="utf-8")
+    now = datetime.now(UTC).replace(microsecond=0)
+    for days, code in ((1, 0), (40, 3), (100, 3)):
+        inputs = run(collected=now - timedelta(days=days))
+        tests = [test.model_copy(update={"time": inputs.collected}) for test in inputs.dossier.tests] if inputs.dossier else []
+        assert inputs.dossier is not None
+        inputs = inputs.model_copy(update={"dossier": inputs.dossier.model_copy(update={"tests": tuple(tests)})})
+        path = inputs.build(signer, tmp_path / f"{days}.tar")
+        done = CliRunner().invoke(app, ["coverage", str(path), "--key", str(tmp_path / "evidence.pub"), "--missing", "--json"])
+        assert done.exit_code == code, (days, done.output)
+        open_ids = {line["id"] for line in orjson.loads(done.stdout)["requirements"]}
+        assert {"nis2-21-2-g", "sc-7.14"} <= open_ids
+        assert ("sc-7.10" in open_ids) is (days > 31)
+        assert ("sc-7.5" in open_ids) is (days > 92)
+    other = Signer.generate("curtilage/evidence")
+    (tmp_path / "other.pub").write_text(str(other.verifier), encoding="utf-8")
+    assert CliRunner().invoke(app, ["coverage", str(tmp_path / "1.tar"), "--key", str(tmp_path / "other.pub")]).exit_code == 1
+    assert isinstance(CliRunner().invoke(app, ["coverage", str(tmp_path / "1.tar"), "--framework", "hipaa"]).exception, ConfigError)

@@ -167,6 +167,17 @@ def test_calls_whose_end_is_not_on_record_are_named(ledger: Write, folder: Path)
     assert "1 calls are interrupted" in texts(told, Topic.CONTROLS)
 
 
+def test_break_glass_on_the_matter_is_told_with_who_approved_it(ledger: Write, folder: Path) -> None:
+    directory = Directory(folder / "matters.db")
+    directory.add_identity("p-night", clearance=Confidentiality.PRIVILEGED)
+    grant = directory.request_grant("p-night", "M-1", reason="hearing tomorrow", minutes=30, requested_by="p-night")
+    directory.approve_grant(grant, approved_by="p-anna")
+    directory.close()
+    readers = texts(full(ledger(), folder), Topic.READERS)
+    assert f"p-night (person, cleared privileged) can call on the matter by break-glass {grant}" in readers
+    assert f"break-glass {grant} for p-night, approved by p-anna, ends 20" in readers
+
+
 def test_kept_content_is_told(ledger: Write, folder: Path) -> None:
     from curtilage.audit.content import ContentStore
 
