@@ -37,6 +37,7 @@ AREAS: dict[str, Area] = {
     "lab": Area("lab.commands", "The one-machine region: start, stop, status, exec.", True),
     "model": Area("curtilage.models.commands", "Build, sign and verify models.", True),
     "finetune": Area("curtilage.finetune.commands", "Generate synthetic documents and train without a network.", True),
+    "cost": Area("curtilage.cost.commands", "What a region, a matter and a million tokens cost, against cloud APIs.", False),
     "gateway": Area("curtilage.gateway.commands", "Run the gateway; manage its keys and matters.", True),
     "redact": Area("curtilage.sanitize.commands", "Redact text or records with the very code the gateway runs.", False),
     "audit": Area("curtilage.audit.commands", "Verify, query and export the ledger.", True),
