@@ -10,6 +10,7 @@ import typer
 
 from curtilage.errors import ConfigError
 from curtilage.models.files import SIGNATURE
+from curtilage.models.fit_commands import fit
 from curtilage.models.manifest import CATALOGUE, catalogue
 from curtilage.models.signing import sign as sign_directory
 from curtilage.models.signing import verify as verify_directory
@@ -18,6 +19,8 @@ from curtilage.output import print_json, stdout
 from curtilage.paths import state_dir
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+app.command("fit", epilog="Example: curtilage model fit qwen3-14b --card L4 --concurrency 4 --context 8192")(fit)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
