@@ -15,10 +15,11 @@ from curtilage.evidence.flowmap import FlowMap, Row
 
 LANES = ("operator", "crm", "gateway", "gpu", "evidence", "outside")
 TITLES = {
-    "operator": "operators", "crm": "CRM servers", "gateway": "gateways", "gpu": "model hosts", "evidence": "evidence store",
+    "operator": "operators, monitoring", "crm": "CRM servers", "gateway": "gateways", "gpu": "model hosts", "evidence": "evidence store",
     "outside": "everything else",
 }  # fmt: skip
 LANE, MARGIN, ROW, SHOWN = 186, 16, 34, 5
+_FITS = 27
 STYLES = """
 .flow { font: 12px system-ui, "DejaVu Sans", sans-serif; }
 .flow text { fill: #1b1f24; } .flow .soft { fill: #4b5560; font-size: 10.5px; } .flow .title { font-weight: 600; }
@@ -51,13 +52,26 @@ def _cut(value: str, length: int) -> str:
     return value if len(value) <= length else value[: length - 1] + "…"
 
 
+def _lines(machine: Machine) -> list[str]:
+    """A machine's addresses, on one line where that fits into its lane."""
+    joined = " ".join(machine.addresses)
+    return [joined] if len(joined) <= _FITS else [_cut(address, _FITS) for address in machine.addresses]
+
+
+def _tall(machines: list[Machine]) -> float:
+    return sum(17 + 13 * len(_lines(machine)) for machine in machines[:SHOWN]) + (17 if len(machines) > SHOWN else 0)
+
+
 def _machines(machines: list[Machine], x: float, y: float) -> list[str]:
     parts = []
-    for number, machine in enumerate(machines[:SHOWN]):
-        parts.append(_text(x, y + number * 30, _cut(machine.name, 24)))
-        parts.append(_text(x, y + number * 30 + 13, _cut(" ".join(machine.addresses), 32), "soft"))
+    for machine in machines[:SHOWN]:
+        parts.append(_text(x, y, _cut(machine.name, 24)))
+        for address in _lines(machine):
+            y += 13
+            parts.append(_text(x, y, address, "soft"))
+        y += 17
     if len(machines) > SHOWN:
-        parts.append(_text(x, y + SHOWN * 30, f"and {len(machines) - SHOWN} more", "soft"))
+        parts.append(_text(x, y, f"and {len(machines) - SHOWN} more", "soft"))
     return parts
 
 
@@ -97,7 +111,9 @@ def draw(dossier: Dossier, found: FlowMap, *, plan_digest: str, standalone: bool
     """
     name = str(dossier.region["name"])
     by_role = {role: [machine for machine in dossier.machines if machine.role == role] for role in LANES}
-    tall = 62 + 30 * max((min(len(machines), SHOWN + 1) for machines in by_role.values()), default=1)
+    tall = 48 + max(30.0, *(_tall(machines) for machines in by_role.values()))
+    # On hosts the CRM's servers stand inside the segment; a cluster's CRM is a network beside it.
+    first = 1 if str(dossier.region.get("platform")) == "hosts" else 2
     top = 62
     begin = top + tall + 40
     rows = sorted(
@@ -125,8 +141,9 @@ def draw(dossier: Dossier, found: FlowMap, *, plan_digest: str, standalone: bool
         f'<rect class="ground" x="0" y="0" width="{width}" height="{height}"/>',
         _text(MARGIN, 22, title, "title", "start"),
         _text(MARGIN, 40, f"plan {plan_digest} · flows {data[:23]}…", "soft", "start"),
-        f'<rect class="frame" x="{MARGIN + LANE + 4:g}" y="{top - 10:g}" width="{LANE * 4 - 8:g}" height="{height - top - 24:g}" rx="10"/>',
-        _label(_x("gateway") + LANE / 2, top - 6, _cut(segments, 100), "soft"),
+        f'<rect class="frame" x="{MARGIN + LANE * first + 4:g}" y="{top - 10:g}" width="{LANE * (5 - first) - 8:g}" '
+        f'height="{height - top - 24:g}" rx="10"/>',
+        _label(MARGIN + LANE * (first + 5) / 2, top - 6, _cut(segments, 100), "soft"),
     ]
     for role in LANES:
         x = _x(role)

@@ -13,10 +13,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from curtilage.derive.flows import flows
 from curtilage.derive.resolver import DOH_CANARY, zone
+from curtilage.evidence.cluster import machines_and_flows
 from curtilage.evidence.junit import TestOutcome
 from curtilage.evidence.sbom import Component, locked_components
 from curtilage.jurisdiction import load_jurisdiction
-from curtilage.region import Host, Operator, Region
+from curtilage.region import Host, Operator, Platform, Region
 
 
 class _Part(BaseModel):
@@ -136,15 +137,20 @@ def dossier_of(
         Machine(name=item.name, role=role, addresses=tuple(str(address) for address in (item.ipv4, item.ipv6) if address is not None))
         for role, item in places
     ]
+    allowed = [
+        AllowedFlow(name=flow.name, client=flow.client, server=flow.server, protocol=flow.protocol, port=flow.port)
+        for flow in flows(region)
+    ]
+    if region.platform is not Platform.HOSTS:
+        apps, conversations = machines_and_flows(region)
+        machines = [Machine(name=name, role=role, addresses=addresses) for name, role, addresses in apps]
+        allowed = [AllowedFlow(name=n, client=c, server=s, protocol=p, port=number) for n, c, s, p, number in conversations]
     return Dossier(
         region=region.model_dump(mode="json"),
         law=load_jurisdiction(region.jurisdiction).model_dump(mode="json"),
         zones=(zone(region), DOH_CANARY, *region.gateway.intercept),
         machines=tuple(machines),
-        flows=tuple(
-            AllowedFlow(name=flow.name, client=flow.client, server=flow.server, protocol=flow.protocol, port=flow.port)
-            for flow in flows(region)
-        ),
+        flows=tuple(allowed),
         proofs=tuple(proofs),
         observed=observed,
         tests=tuple(tests),

@@ -75,7 +75,7 @@ class FlowMap:
 def flow_map(dossier: Dossier) -> FlowMap:
     """The flows of a dossier."""
     by_name = {machine.name: machine for machine in dossier.machines}
-    by_address = {str(ip_address(address)): machine for machine in dossier.machines for address in machine.addresses}
+    by_address = {_plain(address): machine for machine in dossier.machines for address in machine.addresses}
     observed = dossier.observed
     groups: dict[tuple[str, str, str, str, int], None] = {}
     for flow in dossier.flows:
@@ -123,6 +123,14 @@ def flow_map(dossier: Dossier) -> FlowMap:
         unread=observed.unread if observed else (),
         observed=observed is not None,
     )
+
+
+def _plain(address: str) -> str:
+    """An address in its one form; a network or a namespace, which is no address, as it is."""
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return address
 
 
 def _by_allowance(dossier: Dossier, client: Machine | None, destination: str, protocol: str, port: int) -> bool:

@@ -159,8 +159,9 @@ def record_of_processing(run: Run) -> Paper:
 def transfer_statement(run: Run) -> Paper:
     """GDPR Art. 44–49."""
     region, law = run.region, run.dossier.law
+    inside = {"gateway", "gpu", "evidence"} | ({"crm"} if region["platform"] == "hosts" else set())
     rows = [
-        (machine.name, machine.role, " ".join(machine.addresses), str(region["site"]) if machine.role != "operator" else OPEN)
+        (machine.name, machine.role, " ".join(machine.addresses), str(region["site"]) if machine.role in inside else OPEN)
         for machine in run.dossier.machines
     ]
     blocks: list[Block] = [
