@@ -229,9 +229,7 @@ class Kubernetes(Provider):
             if error.code == 404:
                 return empty_pb2.Empty()
             context.abort(grpc.StatusCode.UNKNOWN, f"{request.id}: {error}")
-        return context.abort(
-            grpc.StatusCode.DEADLINE_EXCEEDED, f"{request.id} is still there after {WAIT_SECONDS} s: see its finalizers"
-        )
+        return context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"{request.id} is still there after {WAIT_SECONDS} s: see its finalizers")
 
     # How.
 

@@ -1,6 +1,6 @@
 """Access: any one reason to refuse refuses, and nothing that a request says can widen what the directory gives."""
 
-# ruff: noqa: E501 - one case a line
+
 
 from __future__ import annotations
 
