@@ -1,7 +1,5 @@
 """Access: any one reason to refuse refuses, and nothing that a request says can widen what the directory gives."""
 
-
-
 from __future__ import annotations
 
 import dataclasses
