@@ -25,7 +25,7 @@ def table() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("platform", ["hosts", "aws"])
+@pytest.mark.parametrize("platform", ["hosts", "aws", "kubernetes"])
 def test_a_sample_of_the_table_is_as_generated(table: ModuleType, platform: str) -> None:
     if platform == "hosts" and os.geteuid() != 0:
         pytest.skip("NOT-RUN: rulesets are read back from the kernel, which needs root")
@@ -39,5 +39,5 @@ def test_a_sample_of_the_table_is_as_generated(table: ModuleType, platform: str)
 
 def test_every_control_has_a_line(table: ModuleType) -> None:
     written = PAGE.read_text()
-    for name in (*table.host_controls(), *table.aws_controls()):
+    for name in (*table.host_controls(), *table.aws_controls(), *table.kubernetes_controls()):
         assert f"| {name} |" in written
