@@ -36,12 +36,14 @@ trap 'exit 130' INT TERM
 
 section bootstrap bash tools/bootstrap.sh
 section doctor .venv/bin/curtilage doctor --fix
+section checkers .venv/bin/python tools/checkers.py
 section engine .venv/bin/python -m curtilage.engine_build
 for tier in "${TIERS[@]}"; do
     if [[ -n $(find "tests/$tier" -name "test_*.py" -print -quit 2>/dev/null) ]]; then
         section "$tier" .venv/bin/python -m pytest -q --junitxml="$RESULTS/$tier.xml" "tests/$tier"
     fi
 done
+section "crm package" .venv/bin/python tools/salesforce_checks.py
 lab_started=yes
 section "lab up" .venv/bin/curtilage up lab
 section lab .venv/bin/python -m pytest -q --junitxml="$RESULTS/lab.xml" tests/lab

@@ -85,7 +85,7 @@ for name, kind in kinds.items():
 def test_oscal_is_read_by_compliance_trestle(bad: bool, run: Run, tmp_path: Path) -> None:
     python = trestle()
     if python is None:
-        pytest.skip("NOT-RUN: compliance-trestle is not installed; python tools/trestle.py makes its environment")
+        pytest.skip("NOT-RUN: compliance-trestle is not installed; python tools/checkers.py makes its environment")
     told = documents(run())
     for name, content in told.items():
         if name.startswith("documents/oscal/"):

@@ -170,7 +170,7 @@ def test_a_bundle_without_documents_still_has_a_report(run: Run, signer: Signer,
 # ---- in a browser
 
 needs_browser = pytest.mark.skipif(
-    CHROMIUM is None or not hasattr(os, "geteuid"), reason="NOT-RUN: no chromium on PATH; apt-get install --no-install-recommends chromium"
+    CHROMIUM is None or not hasattr(os, "geteuid"), reason="NOT-RUN: no chromium on PATH; python tools/checkers.py installs it"
 )
 
 
@@ -296,7 +296,7 @@ def test_in_a_browser_it_is_ready_in_a_second_filters_and_fetches_nothing(run: R
 def test_axe_finds_nothing_in_light_and_dark(run: Run, signer: Signer, tmp_path: Path) -> None:
     axe = Path(os.environ.get("CURTILAGE_AXE") or cache_dir() / "tools" / "axe" / "axe.min.js")
     if not axe.is_file():
-        pytest.skip("NOT-RUN: axe-core is not here; set CURTILAGE_AXE to its axe.min.js (npm package axe-core)")
+        pytest.skip("NOT-RUN: axe-core is not here; python tools/checkers.py fetches it, or set CURTILAGE_AXE to its axe.min.js")
     path = make(run(), signer, tmp_path)
     with browser(tmp_path / "profile") as found:
         found.go(path)

@@ -1,0 +1,98 @@
+"""Fetch the programs of others that tests hold our output against, so that those tests run instead of being skipped.
+
+Chromium (Debian) opens the report page, axe-core (npm) judges its accessibility, compliance-trestle (Python) reads the OSCAL documents.
+None of them is a dependency of the product. What cannot be had is NOT-RUN with its reason, and so are the tests that need it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from curtilage.doctor import install
+from curtilage.errors import CurtilageError
+from curtilage.paths import CHECKOUT, cache_dir
+
+TRESTLE_LOCK = CHECKOUT / "tools" / "trestle.lock"
+AXE = "axe-core@4.14.1"
+AXE_SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+SECONDS = 600
+
+
+def chromium() -> str:
+    """The browser, from Debian when there is none."""
+    if shutil.which("chromium") is None and shutil.which("google-chrome") is None:
+        install(("chromium",))
+    return "on PATH"
+
+
+def axe() -> str:
+    """axe-core's one script, as npm's published digest names it."""
+    target = cache_dir() / "tools" / "axe" / "axe.min.js"
+    if target.is_file():
+        return AXE
+    with tempfile.TemporaryDirectory() as directory:
+        _run(["npm", "pack", "--silent", "--pack-destination", directory, AXE])
+        (packed,) = Path(directory).glob("*.tgz")
+        if base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode() != AXE_SHA512:
+            raise ValueError(f"{AXE} is not the archive that {Path(__file__).name} pins")
+        with tarfile.open(packed) as archive:
+            script = archive.extractfile("package/axe.min.js")
+            if script is None:
+                raise ValueError(f"{AXE} holds no script")
+            content = script.read()
+    _place(target, lambda place: place.write_bytes(content))
+    return AXE
+
+
+def trestle() -> str:
+    """compliance-trestle in an environment of its own: its pins and licences are not ours."""
+    target = cache_dir() / "tools" / "trestle"
+    if (target / "bin" / "python").is_file():
+        return "in its own environment"
+
+    def make(place: Path) -> None:
+        _run([sys.executable, "-m", "venv", str(place)])
+        _run([str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(TRESTLE_LOCK)])
+
+    _place(target, make)
+    return "in its own environment"
+
+
+def _place(target: Path, make: Callable[[Path], object]) -> None:
+    """Make beside the target, then rename: what was cut off leaves nothing under the final name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
+        made = Path(directory) / "made"
+        make(made)
+        made.rename(target)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    if done.returncode != 0:
+        raise ValueError(f"`{' '.join(command[:4])}` ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-300:]}")
+
+
+def main() -> int:
+    """Fetch what is missing; print one JSON document. Nothing here is a fault of the product, so the answer is always 0."""
+    found: dict[str, str] = {}
+    for name, fetch in {"chromium": chromium, "axe-core": axe, "compliance-trestle": trestle}.items():
+        try:
+            found[name] = fetch()
+        except (CurtilageError, OSError, ValueError, tarfile.TarError, subprocess.TimeoutExpired) as error:
+            found[name] = f"NOT-RUN: {error}"
+    sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
