@@ -1,4 +1,4 @@
-"""``curtilage model``: build, sign, verify and list."""
+"""``curtilage model``: build, import, sign, verify, list and fit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from curtilage.errors import ConfigError
 from curtilage.models.files import SIGNATURE
 from curtilage.models.fit_commands import fit
+from curtilage.models.import_commands import import_model
 from curtilage.models.manifest import CATALOGUE, catalogue
 from curtilage.models.signing import sign as sign_directory
 from curtilage.models.signing import verify as verify_directory
@@ -21,6 +22,7 @@ from curtilage.paths import state_dir
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 app.command("fit", epilog="Example: curtilage model fit qwen3-14b --card L4 --concurrency 4 --context 8192")(fit)
+app.command("import", epilog="Example: curtilage model import ./Mistral-7B --name mistral-7b-instruct --licence Apache-2.0")(import_model)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
