@@ -215,6 +215,7 @@ async def _respond(send: Send, status: int, body: bytes, call: str, *, close: bo
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", call.encode()),
         (b"request-id", call.encode()),
+        (b"x-curtilage-call", call.encode()),
     ]
     if not retry:
         headers.append((b"x-should-retry", b"false"))  # both vendors' SDKs obey it

@@ -147,7 +147,7 @@ class GatewayConfig(_Part):
 
     listen: Annotated[tuple[Listen, ...], Field(min_length=1)]
     tls: Tls
-    names: Annotated[dict[str, Literal["openai", "anthropic", "any"]], Field(min_length=1)]
+    names: Annotated[dict[str, Literal["openai", "anthropic", "open-connector", "any"]], Field(min_length=1)]
     upstreams: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
     models: Annotated[dict[str, str], Field(min_length=1)]
     ledger: LedgerPart

@@ -1,0 +1,52 @@
+"""Salesforce LLM Open Connector: ``/chat/completions``, OpenAI's shape with fewer fields and a dictionary of the provider's own.
+
+Source: Salesforce's published OpenAPI document of the connector, version v1.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from curtilage.gateway.reasons import Reason, Refusal
+from curtilage.gateway.surfaces.base import Call, Route, Tree, expect
+from curtilage.gateway.surfaces.openai import OpenAI
+
+_ROLES = ("system", "user", "assistant")
+_MAX_CHOICES = 128
+_MAX_TEMPERATURE = 2
+
+
+class OpenConnector(OpenAI):
+    """The connector's dialect; answers and errors are OpenAI's, as the document says."""
+
+    name = "open-connector"
+    routes: ClassVar = {("POST", "/chat/completions"): Route.GENERATE}
+
+    def accept(self, body: Tree) -> Call:
+        # `parameters` is for the provider: what it names joins the body, where the same list of known names decides. Nothing it says
+        # replaces what the connector itself said.
+        parameters = expect(body.get("parameters") or {}, dict, "parameters")
+        whole = parameters | {key: value for key, value in body.items() if key != "parameters"}
+        self._check(whole)
+        return super().accept(whole)
+
+    def _check(self, body: Tree) -> None:
+        messages = expect(body.get("messages"), list, "messages")
+        if not messages:
+            raise Refusal(Reason.BODY_MALFORMED, "messages is empty")
+        for message in messages:
+            if expect(message, dict, "messages[]").get("role") not in _ROLES:
+                raise Refusal(Reason.BODY_MALFORMED, f"messages[].role is one of {', '.join(_ROLES)}")
+            expect(message.get("content"), str, "messages[].content")
+            if message.get("name") is not None:
+                expect(message["name"], str, "messages[].name")
+        _between(body.get("n"), int, "n", 1, _MAX_CHOICES)
+        _between(body.get("max_tokens"), int, "max_tokens", 1, None)
+        _between(body.get("temperature"), (int, float), "temperature", 0, _MAX_TEMPERATURE)
+
+
+def _between(value: Any, kind: type | tuple[type, ...], what: str, lowest: int, highest: int | None) -> None:
+    if value is None:
+        return
+    if expect(value, kind, what) < lowest or (highest is not None and value > highest):
+        raise Refusal(Reason.BODY_MALFORMED, f"{what} is at least {lowest}" + (f" and at most {highest}" if highest is not None else ""))
