@@ -37,6 +37,12 @@ def test_the_providers_parameters_are_passed_on_as_far_as_they_are_known_and_nev
     assert not {"parameters", "chat_template", "some_new"} & sent.keys()
 
 
+@pytest.mark.parametrize("tokens", [0, -1])
+def test_a_bound_on_tokens_that_no_model_server_knows_is_none(tokens: int, gateway: Any, model: Any) -> None:
+    assert ask(gateway, {**BASE, "max_tokens": tokens}).status == 200
+    assert "max_tokens" not in model.seen[-1].body
+
+
 def test_sensitive_fields_do_not_reach_the_model_by_message_or_by_parameter(gateway: Any, model: Any) -> None:
     secret = '{"legal_case_strategy__c": "settle at 40"}'
     body = {
@@ -63,7 +69,9 @@ BROKEN: dict[str, Any] = {
     "choices that are true": {**BASE, "n": True},
     "too hot": {**BASE, "temperature": 2.1},
     "a temperature that is text": {**BASE, "temperature": "hot"},
-    "no tokens": {**BASE, "max_tokens": 0},
+    "tokens that are text": {**BASE, "max_tokens": "9"},
+    "a name that is nothing": {**BASE, "messages": [{"role": "user", "content": "x", "name": None}]},
+    "parameters that are nothing": {**BASE, "parameters": None},
     "parameters that are a list": {**BASE, "parameters": [1]},
     "parameters that break a rule": {**BASE, "parameters": {"n": 1000}},
 }

@@ -25,10 +25,15 @@ class OpenConnector(OpenAI):
     def accept(self, body: Tree) -> Call:
         # `parameters` is for the provider: what it names joins the body, where the same list of known names decides. Nothing it says
         # replaces what the connector itself said.
-        parameters = expect(body.get("parameters") or {}, dict, "parameters")
+        parameters = expect(body.get("parameters", {}), dict, "parameters")
         whole = parameters | {key: value for key, value in body.items() if key != "parameters"}
         self._check(whole)
-        return super().accept(whole)
+        tokens = whole.get("max_tokens")
+        unbounded = tokens is not None and tokens < 1
+        # The document gives no lowest value; the model server knows no bound below one. So that is none, and it is counted.
+        call = super().accept(whole | {"max_tokens": None} if unbounded else whole)
+        call.dropped["parameter"] += unbounded
+        return call
 
     def _check(self, body: Tree) -> None:
         messages = expect(body.get("messages"), list, "messages")
@@ -38,15 +43,14 @@ class OpenConnector(OpenAI):
             if expect(message, dict, "messages[]").get("role") not in _ROLES:
                 raise Refusal(Reason.BODY_MALFORMED, f"messages[].role is one of {', '.join(_ROLES)}")
             expect(message.get("content"), str, "messages[].content")
-            if message.get("name") is not None:
+            if "name" in message:
                 expect(message["name"], str, "messages[].name")
         _between(body.get("n"), int, "n", 1, _MAX_CHOICES)
-        _between(body.get("max_tokens"), int, "max_tokens", 1, None)
+        if body.get("max_tokens") is not None:
+            expect(body["max_tokens"], int, "max_tokens")
         _between(body.get("temperature"), (int, float), "temperature", 0, _MAX_TEMPERATURE)
 
 
-def _between(value: Any, kind: type | tuple[type, ...], what: str, lowest: int, highest: int | None) -> None:
-    if value is None:
-        return
-    if expect(value, kind, what) < lowest or (highest is not None and value > highest):
-        raise Refusal(Reason.BODY_MALFORMED, f"{what} is at least {lowest}" + (f" and at most {highest}" if highest is not None else ""))
+def _between(value: Any, kind: type | tuple[type, ...], what: str, lowest: int, highest: int) -> None:
+    if value is not None and not lowest <= expect(value, kind, what) <= highest:
+        raise Refusal(Reason.BODY_MALFORMED, f"{what} is at least {lowest} and at most {highest}")
