@@ -285,6 +285,7 @@ class _Proof:
             facts[0] = var("oif") == 0
         if start != "egress":
             facts.append(var("wire") == var("protocol"))
+            facts.append(var("parsed") == 1)
             facts.append(z3.Or(var("wire") == ETHERTYPE["ip"], var("wire") == ETHERTYPE["ip6"]))
         # A locally made packet came by no link; a forwarded one by any but lo.
         arrived = z3.And(var("iif") > 0, var("iif") != self.model.interfaces.index("lo") + 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from curtilage.proof.fields import CT_STATES, ETHERTYPE, IS_IP_ANY, L4, TRACKED, WIDTHS, link, payload
+from curtilage.proof.fields import CT_STATES, ETHERTYPE, IS_PARSED, L4, TRACKED, WIDTHS, link, payload
 from curtilage.proof.formula import FALSE, TRUE, All, Either, Formula, Not, Test, Unknown, equals
 from curtilage.proof.ruleset import Chain, Ruleset
 
@@ -208,7 +208,7 @@ class Expressions:
         if key == "nfproto":
             return Operand("protocol", TRUE, "nfproto")
         if key == "l4proto":
-            return Operand("l4proto", IS_IP_ANY, "l4")
+            return Operand("l4proto", IS_PARSED, "l4")
         if key == "mark" and self.ruleset.sets_mark:
             raise Undecided("a mark that rules of this ruleset set")
         if key in FREE_META:

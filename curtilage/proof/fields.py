@@ -2,6 +2,9 @@
 
 Names are ours. ``protocol`` is what the kernel takes the packet for (``skb->protocol``); ``wire`` is the EtherType in the frame. They
 differ only for frames of packet sockets, which may claim anything, and that difference is a way out (see ``derive/firewall.py``).
+``parsed`` is whether the kernel found a header of the protocol it takes the packet for: at a link's own hooks it looks at the version,
+and a frame that claims another family than it carries, or a broken one, has no transport protocol for any rule
+(``nft_set_pktinfo_ipv4_validate``, ``nft_set_pktinfo_ipv6_validate`` of the kernel).
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ NEW_ICMP, NEW_ICMPV6 = (8, 13, 15, 17), (128, 139)
 WIDTHS: dict[str, int] = {
     "protocol": 16,
     "wire": 16,
+    "parsed": 1,
     "ip.saddr": 32,
     "ip.daddr": 32,
     "ip6.saddr": 128,
@@ -86,7 +90,8 @@ WIDTHS: dict[str, int] = {
 }
 
 IS_IP, IS_IP6 = equals("protocol", ETHERTYPE["ip"]), equals("protocol", ETHERTYPE["ip6"])
-IS_IP_ANY = Either((IS_IP, IS_IP6))
+IS_PARSED = All((Either((IS_IP, IS_IP6)), equals("parsed", 1)))
+"""The kernel knows the transport protocol; without it loads of that protocol, and of its header, break and the rule does not match."""
 FIRST_FRAGMENT = equals("fragment", 0)
 """A later fragment has no transport header, so the kernel's transport loads break and the rule does not match."""
 TRACKED = Not(Either((one_of("ct.state", (0, CT_INVALID, CT_UNTRACKED)),)))
@@ -94,7 +99,7 @@ TRACKED = Not(Either((one_of("ct.state", (0, CT_INVALID, CT_UNTRACKED)),)))
 
 def transport(*protocols: int) -> Formula:
     """The packet has a transport header of one of some protocols."""
-    return All((IS_IP_ANY, one_of("l4proto", protocols), FIRST_FRAGMENT))
+    return All((IS_PARSED, one_of("l4proto", protocols), FIRST_FRAGMENT))
 
 
 def payload(protocol: str, name: str) -> tuple[str, Formula] | None:

@@ -114,7 +114,12 @@ class Packet(BaseModel):
         """The packet's fields. ``interfaces`` numbers links from 1; ``uplink`` is the link where the packet names none."""
         ethertype, protocol = self.ethertype, self.protocol_number or 0
         claimed = ethertype if self.claimed is None else self.claimed if isinstance(self.claimed, int) else FAMILY[self.claimed]
-        found: dict[str, int] = {"wire": ethertype, "protocol": claimed, "fragment": int(self.fragment)}
+        found: dict[str, int] = {
+            "wire": ethertype,
+            "protocol": claimed,
+            "parsed": int(claimed == ethertype),
+            "fragment": int(self.fragment),
+        }
         for link, known in (("iif", self.hook in ("forward", "input")), ("oif", self.hook in ("output", "forward", "egress"))):
             name = getattr(self, link) or (uplink if known else None)
             found[link] = 0 if name is None else interfaces.index(name) + 1 if name in interfaces else len(interfaces) + 1

@@ -38,6 +38,7 @@ def minimise(solver: z3.Solver, algebra: Symbolic, allowed: Allowed, model: Mode
     inner, outer = ("daddr", "saddr") if start == "input" else ("saddr", "daddr")
     wishes: list[Any] = [
         var("protocol") == var("wire"),
+        var("parsed") == 1,
         z3.Or(*(var("wire") == value for value in ETHERTYPE.values()), var("wire") == EXPERIMENTAL),
         var("fragment") == 0,
         var("ct.state") == CT_NEW,
@@ -118,6 +119,8 @@ def describe(values: dict[str, int]) -> dict[str, Any]:
     }
     if values.get("protocol", wire) != wire:
         shown["claimed"] = f"0x{values['protocol']:04x}"
+    elif not values.get("parsed", 1):
+        shown["malformed"] = "its header is not of its family, so no rule sees a transport protocol"
     if protocol == L4["icmp"] or protocol == L4["icmpv6"]:
         shown["icmp_type"] = values.get("icmp.type" if protocol == L4["icmp"] else "icmpv6.type", 0)
     if values.get("fragment"):

@@ -248,3 +248,33 @@ def test_a_packet_whose_time_is_up_is_not_forwarded(wire: Wire) -> None:
         for hops in (1, 2)
     ]  # fmt: skip
     assert compare(wire, ruleset, some) == 2
+
+
+def refusing(match: str) -> str:
+    """A list of refusals at the link's own hook."""
+    chain = f'type filter hook egress device "{UPLINK}" priority 0; policy accept;'
+    return f"table netdev t {{\n\tchain c {{\n\t\t{chain}\n\t\t{match} drop\n\t}}\n}}\n"
+
+
+@pytest.mark.parametrize("claimed", ["ipv4", "ipv6", "arp"])
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    "match", ["tcp dport 22", "tcp dport != 23", "meta l4proto tcp", "meta l4proto != udp", "th dport 22", "tcp flags syn"]
+)
+def test_a_frame_that_claims_another_family_has_no_transport_protocol_for_a_rule(
+    wire: Wire, match: str, version: int, claimed: str
+) -> None:
+    match = f"meta l4proto {{ tcp, udp }} {match}" if match.startswith("th") else match
+    ruleset = refusing(match)
+    packet = {"hook": "egress", "source": HOST[version], "destination": (V4 if version == 4 else V6)[0], "protocol": "tcp", "dport": 22}
+    assert compare(wire, ruleset, [Packet.model_validate(packet | {"claimed": claimed, "oif": UPLINK})]) == 1
+
+
+def test_a_rule_about_ports_does_not_stop_a_frame_that_claims_another_family() -> None:
+    """What the comparison above means for a verdict: such a list of refusals is no seal."""
+    ruleset = refusing("meta l4proto 0-255")
+    model = Model.of(ruleset)
+    honest = {"hook": "egress", "source": HOST[4], "destination": V4[0], "protocol": "tcp", "dport": 22, "oif": UPLINK}
+    assert model.evaluate(Packet.model_validate(honest))[0] == "deny"
+    assert model.evaluate(Packet.model_validate(honest | {"claimed": "ipv6"}))[0] == "allow"
+    assert model.evaluate(Packet.model_validate(honest | {"fields": {"parsed": 0}}))[0] == "allow", "a broken header is not seen either"
