@@ -109,7 +109,10 @@ def test_a_reboot_keeps_the_seal_and_the_service(lab: Lab, host: str, service: s
 
 
 def test_nothing_of_a_run_and_no_key_is_left_where_others_could_read_it(lab: Lab) -> None:
-    assert not list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
+    # Another checkout's killed run may have left its own behind, and only that checkout's next run may remove it.
+    before = set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
+    converge(lab, tags=("egress_firewall",))
+    assert set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) <= before
     lines = {
         line
         for path in (*state_dir().glob("pki/lab/*.key"), *state_dir().glob("keys/ledger-*.key"))
