@@ -2,8 +2,8 @@
 
 A control whose removal stays green is not evidenced. Controls of a host are the lines of its ruleset that refuse, or that narrow what is
 accepted; controls of the AWS platform are the resources and properties that close something in a sealed region; controls of a cluster are
-the objects and fields that keep its pods from sending. What the running lab says
-of the same removals, with canaries and counters, is tests/lab/test_controls_removed.py.
+the objects and fields that keep its pods from sending. What the running
+lab says of the same removals, with canaries and counters, is tests/lab/test_controls_removed.py.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ REFERENCE = re.compile(r"^(?P<id>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}
 CHUNK = 4 * 1024 * 1024
 MAX_FILES = 1_000
 TIMEOUT_SECONDS = 60
+AGAIN = "run the same command again; what was fetched is kept"
 
 
 def parse(reference: str) -> tuple[str, str]:
@@ -87,7 +88,7 @@ def _open(url: str, token: str | None, begin: int = 0) -> http.client.HTTPRespon
     try:
         response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
     except (OSError, http.client.HTTPException) as error:
-        raise StepError("import", f"{url}: {error}", fix="run the same command again; what was fetched is kept") from error
+        raise StepError("import", f"{url}: {error}", fix=AGAIN) from error
     return response
 
 
@@ -111,31 +112,34 @@ def _file(url: str, target: Path, entry: dict[str, Any], token: str | None, say:
     have = partial.stat().st_size if partial.is_file() and large else 0
     have = have if have < size else 0
     say(f"{target.name}: {size:,} bytes" + (f", {have:,} kept" if have else ""))
-    with _open(url, token, have) as response, partial.open("ab" if have and response.status == 206 else "wb") as stream:
-        if have and response.status != 206:
-            have = 0
-        while True:
-            try:
-                block = response.read(CHUNK)
-            except (OSError, http.client.HTTPException) as error:
-                raise StepError("import", f"{target.name}: {error}", fix="run the same command again; what was fetched is kept") from error
-            have += len(block)
-            if have > size:
-                break
-            if not block:
-                break
-            stream.write(block)
-        stream.flush()
-        os.fsync(stream.fileno())
+    with _open(url, token, have) as response:
+        have = have if response.status == 206 else 0  # a hub that knows no ranges begins again
+        have = _receive(response, partial, have, size)
     if have != size:
-        again = "run the same command again; what was fetched is kept"
-        raise StepError("import", f"{target.name}: {min(have, size + 1)} of {size} bytes came", fix=again)
+        raise StepError("import", f"{target.name}: {min(have, size + 1)} of {size} bytes came", fix=AGAIN)
     if not _as_listed(partial, entry):
         partial.unlink()
         raise StepError(
             "import", f"{target.name} is not what the hub lists for this commit", fix="fetch again; if it stays so, do not use it"
         )
     partial.replace(target)
+
+
+def _receive(response: http.client.HTTPResponse, partial: Path, have: int, size: int) -> int:
+    """Append what comes to the ``have`` bytes that are there; returns how many there are then, at most one block beyond ``size``."""
+    with partial.open("ab" if have else "wb") as stream:
+        while True:
+            try:
+                block = response.read(CHUNK)
+            except (OSError, http.client.HTTPException) as error:
+                raise StepError("import", f"{partial.stem}: {error}", fix=AGAIN) from error
+            have += len(block)
+            if not block or have > size:
+                break
+            stream.write(block)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return have
 
 
 def _as_listed(path: Path, entry: dict[str, Any]) -> bool:

@@ -31,18 +31,18 @@ def import_model(
     Safetensors and plain text alone: a pickle, a program, remote code, a link, a missing or extra shard is refused. --hub is for a
     connected staging machine; a region never fetches. A token is read from CURTILAGE_HUB_TOKEN.
     """
-    if (directory is None) == (hub is None):
-        raise ConfigError("both DIR and --hub" if hub else "neither DIR nor --hub", rule="one source is imported", fix="name one of them")
     repository: str | None = None
     revision: str | None = None
-    if hub is not None:
+    if directory is not None and hub is None:
+        source = directory
+    elif hub is not None and directory is None:
         if endpoint is None:
             raise ConfigError("--hub without --endpoint", rule="no hub is built in", fix="pass --endpoint https://…", key="endpoint")
-        directory = cache_dir() / "hub" / hub.replace("/", "--")
-        repository, revision = fetch(hub, endpoint, directory, progress, token=os.environ.get(TOKEN))
-    if directory is None:  # said above; this tells the type checker
-        raise AssertionError
-    found = import_directory(directory, name=name, licence=licence, repository=repository, revision=revision, say=progress)
+        source = cache_dir() / "hub" / hub.replace("/", "--")
+        repository, revision = fetch(hub, endpoint, source, progress, token=os.environ.get(TOKEN))
+    else:
+        raise ConfigError("both DIR and --hub" if hub else "neither DIR nor --hub", rule="one source is imported", fix="name one of them")
+    found = import_directory(source, name=name, licence=licence, repository=repository, revision=revision, say=progress)
     _tell(found, as_json=as_json)
 
 

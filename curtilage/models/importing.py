@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def import_directory(
         say(f"{_scan(source)} files looked into")
         check_shards(source)
         config = _config(source)
+        variant = variant_of(config)
     except Unsafe as error:
         raise StepError("import", f"{source}: {error}", fix="ask the maker for safetensors and plain files; import nothing else") from error
     except OSError as error:
@@ -70,7 +72,7 @@ def import_directory(
             parameters=_parameters(source),
             context_tokens=config["max_position_embeddings"],
             dtype=str(config.get("dtype") or config.get("torch_dtype") or "unknown"),
-            variant=variant_of(config),
+            variant=variant,
             licence=licence,
             digest=digest_of({"imported": content, "repository": repository, "revision": revision}),
             content=content,
@@ -86,9 +88,9 @@ def import_directory(
 
 
 def _scan(source: Path) -> int:
-    """Like :func:`scan`, on a source that may have the hub's own dot files, which are not copied."""
-    if any(path.name in LEFT_OUT for path in walk(source)) or (source / SIGNATURE).exists() or (source / MANIFEST).exists():
-        found = sorted(path.name for path in walk(source) if path.name in LEFT_OUT or path.name in {SIGNATURE, MANIFEST})
+    """Like :func:`scan`, and refuses a hub's own dot files and what an import or a signature writes itself."""
+    found = sorted({path.name for path in walk(source)} & LEFT_OUT | {name for name in (SIGNATURE, MANIFEST) if (source / name).exists()})
+    if found:
         raise Unsafe(f"not part of a model: {', '.join(found)}; remove them first")
     return scan(source)
 
@@ -105,7 +107,6 @@ def _config(source: Path) -> dict[str, Any]:
         raise Unsafe(f"architecture {architectures!r}: served are {', '.join(sorted(ARCHITECTURES))}")
     if not isinstance(config.get("max_position_embeddings"), int):
         raise Unsafe("config.json names no max_position_embeddings")
-    variant_of(config)
     return dict(config)
 
 
@@ -138,11 +139,8 @@ def _parameters(source: Path) -> int:
     for path in source.glob("*.safetensors"):
         for name, tensor in header(path).items():
             if name != "__metadata__":
-                size = 1
                 shape = tensor["shape"]
-                for extent in shape if isinstance(shape, list) else []:
-                    size *= int(extent)
-                total += size
+                total += prod(int(extent) for extent in shape) if isinstance(shape, list) else 1
     return total
 
 
