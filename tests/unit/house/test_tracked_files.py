@@ -11,9 +11,9 @@ from curtilage.paths import CHECKOUT
 
 pytestmark = pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="NOT-RUN: this is no git checkout")
 
-# A home directory (a made-up one in an example is /home/me), or a scratch directory as `tempfile` and `mktemp` name them.
+# A home directory (made-up ones in examples are /home/me and /home/other), or a scratch directory as `tempfile` and `mktemp` name them.
 MACHINE_PATH = re.compile(
-    r"""(?:^|[\s"'=(:])(?:/(?:root|home/(?!me/)[a-z_][\w-]*)/[\w.]|/tmp/(?:tmp[a-z0-9_]{8}|tmp\.\w{10})\b)""", re.MULTILINE
+    r"""(?:^|[\s"'=(:])(?:/(?:root|home/(?!(?:me|other)/)[a-z_][\w-]*)/[\w.]|/tmp/(?:tmp[a-z0-9_]{8}|tmp\.\w{10})\b)""", re.MULTILINE
 )
 
 
