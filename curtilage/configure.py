@@ -29,20 +29,23 @@ from typing import Any
 import orjson
 
 from curtilage.allowance import Role
+from curtilage.derive.monitoring import dashboard, rule_file
 from curtilage.derive.pki import Pki, PkiNames, ensure_pki
 from curtilage.derive.resolver import zone
 from curtilage.errors import ConfigError, StepError
 from curtilage.evidence import keys  # where a purpose's key is kept is decided there alone
+from curtilage.models import rollout
+from curtilage.models.advisories import read_advisories
 from curtilage.output import progress as show_progress
 from curtilage.paths import CHECKOUT, state_dir
 from curtilage.region import Host, Region
+from curtilage.vendor_models import GENERATING
+from curtilage.vendors import dialect_of
 
 PROJECT = CHECKOUT / "ansible"
 PREFIX = "curtilage-configure-"
 # A model's start is the longest silence of a run; a task without a word for this long is a hang.
 IDLE_SECONDS = 600
-# Known vendors by their dialect; any other intercepted name is told apart by the path a caller uses.
-DIALECTS = {"api.openai.com": "openai", "api.anthropic.com": "anthropic"}
 # What Ansible and ssh need of the caller's environment, and nothing else of it: not its keys, tokens or proxies.
 KEPT_ENVIRONMENT = ("LANG", "LC_ALL", "SSH_AUTH_SOCK", "TZ", "CURTILAGE_STATE")
 
@@ -211,8 +214,31 @@ def _variables(region: Region, models: Mapping[str, str] | None) -> dict[str, An
         "curtilage_keys_dir": str(public.parent),
         "curtilage_model_public_key": str(public),
         "curtilage_models_served": served,
-        "curtilage_dialects": {name: DIALECTS.get(name, "any") for name in sorted(region.gateway.intercept)},
+        **_rollout_variables(region),
+        "curtilage_model_names": list(GENERATING),
+        "curtilage_dialects": {name: dialect_of(name) for name in sorted(region.gateway.intercept)},
     }
+
+
+def _rollout_variables(region: Region) -> dict[str, Any]:
+    """What `curtilage model promote|adapter` decided: the last model host carries a canary, the others the matters' adapters."""
+    state = rollout.load(region.name)
+    hosts = [host.name for host in region.hosts_by_role(Role.GPU)]
+    trials = {name: pointer.canary.version for name, pointer in state.models.items() if pointer.canary is not None}
+    if trials and len(hosts) < 2:
+        raise ConfigError(f"{region.name} has one model host", rule="a canary is a host of its own", fix="roll the canary back")
+    adapters = [{"name": item.served, "digest": item.version.removeprefix("sha256:")} for item in state.adapters]
+    return {
+        "curtilage_serving": rollout.serving_document(state),
+        "curtilage_canaries": {hosts[-1]: {name: digest.removeprefix("sha256:") for name, digest in trials.items()}} if trials else {},
+        "curtilage_adapters": dict.fromkeys([host for host in hosts if not trials or host != hosts[-1]], adapters) if adapters else {},
+    }
+
+
+def _rules(region: Region) -> str:
+    """Prometheus' rules, with what was carried over about the packages that the hosts run."""
+    known = read_advisories()
+    return rule_file(region, known.concerns, known.newest_seconds)
 
 
 def _write_request(
@@ -230,6 +256,11 @@ def _write_request(
         for host in document["all"]["hosts"].values():
             host.pop("ansible_host", None)
     (private / "inventory.json").write_bytes(orjson.dumps(document))
+    # As files, because their own braces would be taken for Ansible's.
+    files = {"curtilage_rules_file": private / "rules.yml", "curtilage_dashboard_file": private / "dashboard.json"}
+    files["curtilage_rules_file"].write_text(_rules(region), encoding="utf-8")
+    files["curtilage_dashboard_file"].write_text(dashboard(region), encoding="utf-8")
+    variables = variables | {name: str(path) for name, path in files.items()}
     ssh = [f"-F {ssh_config}"] if ssh_config is not None else []
     ssh += [f"-o {option}" for option in SSH_OPTIONS]
     environment = {

@@ -42,6 +42,7 @@ class Package:
 PACKAGES: tuple[Package, ...] = (
     Package(name="debootstrap", commands=("debootstrap",), why="makes the lab hosts' base file system"),
     Package(name="iproute2", commands=("ip",), why="makes network namespaces and the wire between them"),
+    Package(name="iputils-ping", commands=("ping",), why="sends the echo request that must be answered before a lost one counts"),
     Package(name="make", commands=("make",), why="runs the project's commands"),
     Package(name="nftables", commands=("nft",), why="checks rulesets in the kernel before a host loads them"),
     Package(name="openssh-client", commands=("ssh", "ssh-keygen"), why="is how the operator reaches a host"),
@@ -49,6 +50,17 @@ PACKAGES: tuple[Package, ...] = (
     Package(name="systemd-container", commands=("systemd-nspawn",), why="boots the lab's hosts"),
     Package(name="unbound", commands=("unbound-checkconf",), why="checks resolver configurations before a host loads them"),
     Package(name="util-linux", commands=("flock", "mount", "unshare"), why="makes the namespaces of trials and air-gapped training"),
+)
+
+# What the lab's cluster needs beside those, for its one real node (lab/kubernetes/node.py); asked for with --kubernetes alone.
+CLUSTER_PACKAGES: tuple[Package, ...] = (
+    Package(name="clang-19", commands=("clang-19",), why="compiles Cilium's datapath for this kernel"),
+    Package(name="conntrack", commands=("conntrack",), why="is what kubelet looks at connections with"),
+    Package(name="gcc", commands=("gcc",), why="compiles the pause program of pods"),
+    Package(name="ipset", commands=("ipset",), why="is asked for by Cilium"),
+    Package(name="iptables", commands=("iptables", "ip6tables"), why="is asked for by kubelet and Cilium"),
+    Package(name="libc6-dev", commands=("gencat",), why="is what the pause program of pods is linked with"),
+    Package(name="runc", commands=("runc",), why="starts the containers of pods"),
 )
 
 
@@ -110,26 +122,35 @@ def check_python(machine: Machine) -> Finding:
 
 def check_packages(machine: Machine) -> Finding:
     """Every package of `PACKAGES`, recognised by its commands: another distribution may ship them under other names."""
-    lacking = [package for package in PACKAGES if not machine.commands.issuperset(package.commands)]
+    return _packages("packages", machine, PACKAGES)
+
+
+def check_cluster_packages(machine: Machine) -> Finding:
+    """Every package of `CLUSTER_PACKAGES`, the same way."""
+    return _packages("cluster", machine, CLUSTER_PACKAGES)
+
+
+def _packages(check: str, machine: Machine, wanted: tuple[Package, ...]) -> Finding:
+    lacking = [package for package in wanted if not machine.commands.issuperset(package.commands)]
     names = tuple(package.name for package in lacking)
     fix = f"apt-get install --no-install-recommends {' '.join(names)}"
     if not machine.apt:
         fix = "install these with the machine's own package manager: " + "; ".join(f"{p.name} ({p.why})" for p in lacking)
     return Finding(
-        check="packages",
+        check=check,
         ok=not lacking,
         found="all there" if not lacking else "not installed: " + ", ".join(f"{p.name} ({p.why})" for p in lacking),
-        need=", ".join(package.name for package in PACKAGES),
+        need=", ".join(package.name for package in wanted),
         fix=fix if lacking else "",
         packages=names,
     )
 
 
 def check_engine(machine: Machine) -> Finding:
-    """An official CLI, or one built before, or a Go that can build it."""
+    """An official CLI, or one that was built or carried here before, or a Go that can build it."""
     go_ok = machine.go is not None and machine.go >= MINIMUM_GO
     go = f"Go {_dotted(machine.go)}" if machine.go else "no Go"
-    ok = machine.pulumi is not None or go_ok
+    ok = machine.pulumi is not None or go_ok or (machine.go is None and machine.engine_built)
     return Finding(
         check="engine",
         ok=ok,
@@ -242,14 +263,14 @@ CHECKS: tuple[Callable[[Machine], Finding], ...] = (
 )
 
 
-def examine(machine: Machine) -> list[Finding]:
-    """Every check's finding, in the order a person would fix them."""
-    return [check(machine) for check in CHECKS]
+def examine(machine: Machine, *, kubernetes: bool = False) -> list[Finding]:
+    """Every check's finding, in the order a person would fix them; with ``kubernetes``, what the lab's cluster needs beside."""
+    return [check(machine) for check in (*CHECKS, *([check_cluster_packages] if kubernetes else []))]
 
 
 def look() -> Machine:
-    """This machine, looked at for every command of `PACKAGES`."""
-    return gather(frozenset(command for package in PACKAGES for command in package.commands))
+    """This machine, looked at for every command of `PACKAGES` and `CLUSTER_PACKAGES`."""
+    return gather(frozenset(command for package in (*PACKAGES, *CLUSTER_PACKAGES) for command in package.commands))
 
 
 @contextmanager
@@ -296,14 +317,15 @@ def install(packages: tuple[str, ...]) -> None:
 def doctor(
     json: bool = typer.Option(False, "--json", help="Print one JSON document."),
     fix: bool = typer.Option(False, "--fix", help="Install the missing Debian packages with apt-get first."),
+    kubernetes: bool = typer.Option(False, "--kubernetes", help="Also what the lab's cluster needs for its real node (make up-k8s)."),
 ) -> None:
     """Name everything this machine lacks for `make up`, with the command that fixes it. Changes nothing without --fix."""
-    findings = examine(look())
+    findings = examine(look(), kubernetes=kubernetes)
     if fix:
         packages = tuple(sorted({name for finding in findings for name in finding.packages}))
         if packages:
             install(packages)
-            findings = examine(look())
+            findings = examine(look(), kubernetes=kubernetes)
     ok = all(finding.ok for finding in findings)
     if json:
         print_json({"ok": ok, "checks": [asdict(finding) for finding in findings]})

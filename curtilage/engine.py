@@ -7,18 +7,18 @@ holds a secret, so the passphrase is empty unless the operator sets one.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from curtilage.canonical import digest_of
 from curtilage.engine_build import ensure_engine
+from curtilage.engine_output import Violation, document_of, events_of, only_taken_over, violations_of
 from curtilage.errors import ConfigError, MachineError, StepError
 from curtilage.kubeconfig import require_reachable
 from curtilage.paths import CHECKOUT, cache_dir, state_dir
@@ -46,16 +46,6 @@ _OF_PLATFORM: dict[Platform, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Violation:
-    """A policy's refusal of one resource."""
-
-    policy: str
-    level: str
-    urn: str
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a preview says.
 
@@ -66,6 +56,10 @@ class Plan:
         document: the engine's own preview document.
         saved: the engine's own record of what it may do, to which ``up`` is held.
         providers: of each provider, whether its official plugin or a stand-in answered.
+        refreshed: whether providers read what stands first; ``up`` then does so too.
+        contested: whether someone's edit by hand kept the way there from being previewed: ``up`` takes it over, held by the policies and
+            by the state alone.
+        state: names the state that the plan was made on; ``up`` refuses it on another. Empty for a plan that is only compared.
     """
 
     digest: str
@@ -74,11 +68,19 @@ class Plan:
     document: dict[str, Any]
     saved: Path | None = None
     providers: dict[str, str] = field(default_factory=dict)
+    refreshed: bool = False
+    contested: bool = False
+    state: str = ""
 
     @property
     def stopped(self) -> bool:
         """Whether a policy stops this plan."""
         return any(violation.level == "mandatory" for violation in self.violations)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether every resource is what it should be already, as far as the preview looked."""
+        return not self.contested and bool(self.changes) and set(self.changes) <= {"same"}
 
     def rulesets(self) -> dict[str, str]:
         """The planned nftables text of each host: what the proof decides."""
@@ -102,12 +104,17 @@ class Engine:
         self._bin = pulumi or ensure_engine()
         self._state = (state or state_dir()) / "pulumi"
         self._work = self._state / "work" / region.name
-        self._plugins = plugins(region.platform)
+        self.plugins = plugins(region.platform)
 
     # What other rooms call.
 
-    def preview(self, *, judged: bool = True) -> Plan:
-        """The plan, with the policy pack; ``judged=False`` leaves the pack out where a plan is only compared.
+    def preview(self, *, judged: bool = True, refresh: bool = False) -> Plan:
+        """The plan, with the policy pack.
+
+        Args:
+            judged: False leaves the pack out, where a plan is only compared.
+            refresh: whether providers read what stands before the plan is made, so that drift is part of what is to do. Without it nothing
+                that the plan leaves alone is looked at.
 
         Raises:
             StepError: the program or the engine failed for another reason than a policy.
@@ -115,19 +122,27 @@ class Engine:
         self._prepare()
         saved = self._work / "plan.json"
         saved.unlink(missing_ok=True)
-        arguments = ("--json", "--show-sames", "--save-plan", str(saved), *self._on_stack())
+        state = self._state_digest() if judged else ""
+        looked = ("--refresh",) if refresh else ()
+        arguments = ("--json", "--show-sames", "--save-plan", str(saved), *looked, *self._on_stack())
         done, events = self._run_with_policies("preview", *arguments) if judged else (self._run("preview", *arguments), [])
-        violations = tuple(_violations(events))
+        violations = tuple(violations_of(events))
         if done.returncode != 0 and not any(violation.level == "mandatory" for violation in violations):
-            raise self._failed("preview", done, events)
-        document = _document(done.stdout, "preview")
+            failed = self._failed("preview", done, events)
+            if refresh and only_taken_over(str(failed)):
+                # What the plan leads to is judged all the same; its record would forbid the repair, which it does not know of.
+                return replace(self.preview(judged=judged), saved=None, refreshed=True, contested=True)
+            raise failed
+        document = document_of(done.stdout, "preview")
         return Plan(
             digest=plan_digest(document),
             changes=document.get("changeSummary") or {},
             violations=violations,
             document=document,
             saved=saved if saved.exists() else None,
-            providers={item.name: item.kind for item in self._plugins},
+            providers={item.name: item.kind for item in self.plugins},
+            refreshed=refresh,
+            state=state,
         )
 
     def up(self, plan: Plan | None = None) -> dict[str, int]:
@@ -151,7 +166,15 @@ class Engine:
         if self.region.platform is Platform.KUBERNETES:
             require_reachable(self.region)
         self._prepare()
-        held = ("--plan", str(plan.saved)) if plan is not None and plan.saved is not None else ()
+        if plan is not None and plan.state and plan.state != self._state_digest():
+            raise StepError(
+                "pulumi up",
+                f"the state of {self.stack} was written after this plan was made, so the plan is of another state; nothing was changed",
+                fix=f"see who else runs, then `curtilage plan {self.stack}` and `curtilage up {self.stack}` again",
+            )
+        held: tuple[str, ...] = ("--plan", str(plan.saved)) if plan is not None and plan.saved is not None else ()
+        if plan is not None and plan.refreshed:
+            held = (*held, "--refresh")
         done, events = self._run_with_policies("up", "--yes", "--skip-preview", "--json", *held, *self._on_stack())
         if done.returncode != 0:
             raise self._failed("up", done, events)
@@ -168,7 +191,7 @@ class Engine:
         """
         self._prepare()
         done = self._run("stack", "output", "--json", "--stack", self.stack, cwd=self._work)
-        outputs = _document(done.stdout, "outputs") if done.returncode == 0 else {}
+        outputs = document_of(done.stdout, "outputs") if done.returncode == 0 else {}
         if not {"region", "inventory"} <= set(outputs):
             raise StepError("outputs", f"region {self.stack} is not up", fix=f"run `curtilage up {self.stack}`")
         return outputs
@@ -183,6 +206,25 @@ class Engine:
             return False
         raise self._failed("preview", done, [])
 
+    def refreshed(self) -> list[dict[str, Any]]:
+        """The events of a refresh that only looks: what providers read now, beside what was applied. Changes nothing.
+
+        Raises:
+            StepError: the region is not up, or a provider could not read.
+        """
+        if self.region.platform is Platform.KUBERNETES:
+            require_reachable(self.region)
+        self._prepare()
+        with tempfile.TemporaryDirectory(prefix="curtilage-events-") as directory:
+            log = Path(directory) / "events.json"
+            done = self._run("refresh", "--preview-only", "--event-log", str(log), *self._on_stack())
+            events = events_of(log)
+        if done.returncode != 0:
+            raise self._failed("refresh", done, events)
+        if not any("resourcePreEvent" in event for event in events):
+            raise StepError("refresh", f"region {self.stack} is not up: its state holds nothing", fix=f"run `curtilage up {self.stack}`")
+        return events
+
     def destroy(self) -> None:
         """Remove the stack's resources and the stack; nothing to remove is no error.
 
@@ -193,6 +235,13 @@ class Engine:
         if done.returncode != 0:
             raise self._failed("destroy", done, [])
         done = self._run("stack", "rm", "--yes", "--preserve-config", "--stack", self.stack, cwd=self._work)
+        if done.returncode != 0:
+            raise self._failed("stack rm", done, [])
+
+    def forget(self) -> None:
+        """Drop the stack's state without touching what it describes: for a platform that is gone with everything on it."""
+        self._prepare()
+        done = self._run("stack", "rm", "--force", "--yes", "--preserve-config", "--stack", self.stack, cwd=self._work)
         if done.returncode != 0:
             raise self._failed("stack rm", done, [])
 
@@ -211,7 +260,7 @@ class Engine:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         rest = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
         # A plugin on PATH goes before every installed one, so the choice is made here.
-        chosen = dict.fromkeys(str(item.directory) for item in self._plugins if item.directory is not None)
+        chosen = dict.fromkeys(str(item.directory) for item in self.plugins if item.directory is not None)
         first = [str(Path(sys.executable).parent), str(self._bin), *chosen]
         exports = {
             "PATH": os.pathsep.join([*first, *(part for part in rest if part not in first)]),
@@ -241,7 +290,7 @@ class Engine:
 
         The stack is made from the working copy's directory: there the engine may write its salt.
         """
-        missing = [item.name for item in self._plugins if item.kind == MISSING]
+        missing = [item.name for item in self.plugins if item.kind == MISSING]
         if missing:
             raise MachineError(f"no plugin for {', '.join(missing)}\n  fix:  pulumi plugin install resource {missing[0]}")
         self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -255,13 +304,21 @@ class Engine:
         if done.returncode != 0:
             raise self._failed("stack", done, [])
 
+    def _state_digest(self) -> str:
+        """Names the state as it was last written, without reading what it holds: any run that wrote it since gives another name."""
+        done = self._run("stack", "export", "--stack", self.stack, cwd=self._work)
+        if done.returncode != 0:
+            raise self._failed("stack export", done, [])
+        deployment = document_of(done.stdout, "stack export").get("deployment") or {}
+        resources = [[item.get(key) for key in ("urn", "id", "modified")] for item in deployment.get("resources") or []]
+        return digest_of({"written": (deployment.get("manifest") or {}).get("time") if resources else None, "resources": resources})
+
     def _run_with_policies(self, verb: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
         """Run with the pack and the event log, the only place where the engine names a violated policy."""
         with tempfile.TemporaryDirectory(prefix="curtilage-events-") as directory:
             log = Path(directory) / "events.json"
             done = self._run(verb, "--policy-pack", str(self._pack()), "--event-log", str(log), *arguments)
-            lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-        return done, [json.loads(line) for line in lines if line.strip()]
+            return done, events_of(log)
 
     def _pack(self) -> Path:
         """An official CLI runs the pack's directory; the pinned build's older language host runs its executable."""
@@ -288,7 +345,7 @@ class Engine:
             ) from error
 
     def _failed(self, verb: str, done: subprocess.CompletedProcess[str], events: list[dict[str, Any]]) -> StepError:
-        refused = [f"policy {item.policy}: {item.message} ({item.urn})" for item in _violations(events)]
+        refused = [f"policy {item.policy}: {item.message} ({item.urn})" for item in violations_of(events)]
         told = [
             event["diagnosticEvent"]["message"].strip() for event in events if event.get("diagnosticEvent", {}).get("severity") == "error"
         ]
@@ -315,34 +372,3 @@ def goal(document: Mapping[str, Any]) -> dict[str, Any]:
 def plan_digest(document: Mapping[str, Any]) -> str:
     """``sha256:`` of :func:`goal`: equal for two checkouts of one commit, on any machine, before and after ``up``."""
     return digest_of(goal(document))
-
-
-def _document(text: str, what: str) -> dict[str, Any]:
-    """The JSON object in the CLI's standard output (a policy run may print lines around it)."""
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        found = json.loads(text[start : end + 1])
-    except json.JSONDecodeError as error:
-        raise StepError(
-            f"pulumi {what}", f"no JSON document: {text.strip()[-300:]!r}", fix="run it again with an engine that works"
-        ) from error
-    if not isinstance(found, dict):
-        raise StepError(f"pulumi {what}", "the document is not an object", fix="run it again with an engine that works")
-    return found
-
-
-def _violations(events: list[dict[str, Any]]) -> Iterator[Violation]:
-    seen: set[Violation] = set()
-    for event in events:
-        found = event.get("policyEvent")
-        if not found:
-            continue
-        violation = Violation(
-            policy=found.get("policyName", ""),
-            level=found.get("enforcementLevel", ""),
-            urn=found.get("resourceUrn", ""),
-            message=" ".join(found.get("message", "").split()),
-        )
-        if violation not in seen:
-            seen.add(violation)
-            yield violation

@@ -101,7 +101,17 @@ def engine_path(path: str | None = None) -> Path | None:
     if go:
         built = cache_dir() / "engine" / engine_digest(go.strip()) / "bin"
         return built if (built / "pulumi").exists() else None
-    return None
+    return _carried()
+
+
+def _carried() -> Path | None:
+    """Without Go nothing says which build would be made here: the one that a bundle brought is taken, if it is of our version."""
+    found = [path.parent for path in (cache_dir() / "engine").glob("[!.]*/bin/pulumi")]
+    return (
+        found[0]
+        if len(found) == 1 and version_of(_answer([str(found[0] / "pulumi"), "version"]) or "") == version_of(ENGINE_VERSION)
+        else None
+    )
 
 
 def ensure_engine() -> Path:

@@ -168,6 +168,7 @@ def _countries(code: str) -> frozenset[str]:
     return frozenset(entry.members) if entry.members else frozenset({entry.code})
 
 
+@lru_cache(maxsize=1024)
 def may_process(matter_jurisdiction: str, processing_jurisdiction: str) -> Decision:
     """Whether a matter of one jurisdiction may be processed in another; what no entry names is refused."""
     matter = _registry().get(matter_jurisdiction)

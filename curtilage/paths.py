@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from curtilage.errors import MachineError
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -20,18 +22,27 @@ def cache_dir() -> Path:
 
 def state_dir() -> Path:
     """``$CURTILAGE_STATE`` or ``.state/`` in the checkout: Pulumi state, run journals, keys of the lab. Mode 0700."""
-    path = Path(os.environ.get("CURTILAGE_STATE") or CHECKOUT / ".state")
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
+    return _made(Path(os.environ.get("CURTILAGE_STATE") or CHECKOUT / ".state"), "CURTILAGE_STATE", mode=0o700)
 
 
 def out_dir() -> Path:
     """``$CURTILAGE_OUT`` or ``out/`` in the checkout: evidence bundles and reports."""
-    path = Path(os.environ.get("CURTILAGE_OUT") or CHECKOUT / "out")
-    path.mkdir(parents=True, exist_ok=True)
+    return _made(Path(os.environ.get("CURTILAGE_OUT") or CHECKOUT / "out"), "CURTILAGE_OUT", mode=0o755)
+
+
+def _made(path: Path, variable: str, *, mode: int) -> Path:
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"{path} cannot be made: {error.strerror}\n  fix:  export {variable}=DIRECTORY that you may write") from error
     return path
 
 
 def lab_dir() -> Path:
     """``/var/lib/curtilage/lab``: one machine runs one lab, whichever checkout started it."""
     return Path("/var/lib/curtilage/lab")
+
+
+def cluster_dir() -> Path:
+    """``/var/lib/curtilage/kubernetes``: the lab's cluster; removed by ``make down-k8s``."""
+    return Path("/var/lib/curtilage/kubernetes")

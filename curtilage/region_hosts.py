@@ -35,7 +35,7 @@ class Segment(Part):
 
 
 class Host(Part):
-    """A machine in a segment. ``card`` is the GPU model of a gpu host; ``cpu`` is the lab's alone."""
+    """A machine in a segment. ``card`` is the GPU model of a gpu host; ``cpu`` is the lab's alone. ``rack`` is what it fails with."""
 
     name: Name
     role: Role
@@ -43,6 +43,7 @@ class Host(Part):
     ipv4: IPv4Address
     ipv6: Annotated[IPv6Address | None, BeforeValidator(_none_word)] = None
     card: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$")] | None = None
+    rack: Name | None = None
 
 
 class Operator(Part):
@@ -80,6 +81,31 @@ def check_hosts(hosts: tuple[Host, ...], segments: Mapping[str, Segment], *, lab
             )
         if host.card == CPU_CARD and not lab:
             raise refusal(f"host '{host.name}' has card cpu", rule="card cpu is for site lab alone", fix="name the GPU", key=f"{key}.card")
+    _check_racks(hosts)
+
+
+def _check_racks(hosts: tuple[Host, ...]) -> None:
+    """Where racks are named, all hosts name theirs, and what there are several of does not fail with one rack."""
+    racks = {host.rack for host in hosts}
+    if racks == {None}:
+        return
+    for index, host in enumerate(hosts):
+        if host.rack is None:
+            raise refusal(
+                f"host '{host.name}' names no rack, others do",
+                rule="either every host names its rack or none does",
+                fix="name the rack of each host",
+                key=f"hosts.{index}.rack",
+            )
+    for role in (Role.GATEWAY, Role.GPU):
+        placed = [host.rack for host in hosts if host.role is role]
+        if len(placed) > 1 and len(set(placed)) == 1:
+            raise refusal(
+                f"all {len(placed)} {role} hosts stand in rack '{placed[0]}'",
+                rule="hosts of a role that there are several of stand in two racks at least, so that one rack's loss leaves some",
+                fix=f"move a {role} host to another rack, or leave racks out where there is one",
+                key="hosts",
+            )
 
 
 def check_operators(operators: tuple[Operator, ...], segments: Mapping[str, Segment]) -> None:

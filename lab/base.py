@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from curtilage.canonical import file_digest
 from curtilage.errors import MachineError
 from curtilage.output import progress
 from lab.cache import Progress, digest_of, ensure
@@ -177,3 +179,37 @@ def _settle(root: Path) -> None:
 def _has_unit(root: Path, unit: str) -> bool:
     name = re.sub(r"@[^.]*\.", "@.", unit)
     return any((root / place / name).exists() for place in ("lib/systemd/system", "etc/systemd/system"))
+
+
+# Part of the packages' digest: raise it when the way they are laid out changes.
+PACKAGES_RECIPE = "1"
+
+
+def ensure_packages(say: Progress = progress) -> Path:
+    """The Debian packages that the base is made of, as a repository apt reads from a directory: for a site's own hosts, over an air gap.
+
+    debootstrap checks the mirror's signature when it fetches them; on the far side the bundle's signature stands for it.
+    """
+    digest = digest_of(PACKAGES_RECIPE, SUITE, "\n".join(PACKAGES))
+
+    def build(target: Path) -> None:
+        say(f"fetching the packages of Debian {SUITE}: {len(PACKAGES)} and what they need")
+        with tempfile.TemporaryDirectory(prefix="curtilage-packages-", dir=target.parent) as scratch:
+            argv = ["debootstrap", "--download-only", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, scratch, mirror()]
+            run(argv, step="debian packages", fix="a mirror that does not answer or a full disk are the usual reasons", timeout_seconds=900)
+            for path in sorted((Path(scratch) / "var/cache/apt/archives").glob("*.deb")):
+                path.rename(target / path.name.replace("%3a", "."))
+        write_index(target)
+
+    return ensure("packages", digest, build, say)
+
+
+def write_index(directory: Path) -> None:
+    """Write apt's ``Packages`` for the packages of a directory: what each says of itself, with its size and digest."""
+    stanzas = []
+    for path in sorted(directory.glob("*.deb")):
+        control = run(["dpkg-deb", "--field", str(path)], step="debian packages").strip()
+        stanzas.append(
+            f"{control}\nFilename: ./{path.name}\nSize: {path.stat().st_size}\nSHA256: {file_digest(path).removeprefix('sha256:')}\n"
+        )
+    (directory / "Packages").write_text("\n".join(stanzas), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Starts the canaries: one in the internet namespace, one on the segment's bridge."""
+"""Starts the canaries: one in the internet namespace, one where frames come out of the region (the segment's bridge)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from curtilage.errors import StepError
 from curtilage.paths import CHECKOUT
 from lab.canary_nft import ruleset
-from lab.network_names import BRIDGE, EDGE, INTERNET, INTERNET_LINK
+from lab.network_names import INTERNET_LINK
 from lab.processes import ProcessFile, Recorded
 from lab.shell import excerpt, run
 
@@ -21,8 +21,10 @@ class Canaries:
 
     names = frozenset({"canary internet", "canary bridge"})
 
-    def __init__(self, directory: Path, processes: ProcessFile) -> None:
+    def __init__(self, directory: Path, processes: ProcessFile, *, internet: str, near: tuple[str, str]) -> None:
+        """Where they listen: the internet's namespace, and namespace and link where frames come out of the region."""
         self.directory, self._processes = directory, processes
+        self._internet, self._near = internet, near
 
     def start(self, segment: list[str]) -> None:
         """Start both and wait until everything listens.
@@ -32,11 +34,11 @@ class Canaries:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         certificate = self._certificate()
-        run(["ip", "netns", "exec", INTERNET, "nft", "-f", "-"], step="canary: ruleset", stdin=ruleset())
+        run(["ip", "netns", "exec", self._internet, "nft", "-f", "-"], step="canary: ruleset", stdin=ruleset())
         inside = [word for net in segment for word in ("--segment", net)]
         started = [
-            self._spawn("internet", INTERNET, INTERNET_LINK, ["--certificate", str(certificate)]),
-            self._spawn("bridge", EDGE, BRIDGE, inside),
+            self._spawn("internet", self._internet, INTERNET_LINK, ["--certificate", str(certificate)]),
+            self._spawn("bridge", *self._near, inside),
         ]
         deadline = time.monotonic() + READY_SECONDS
         for process, where in zip(started, ("internet", "bridge"), strict=True):

@@ -16,14 +16,20 @@ from uuid import UUID
 from curtilage.paths import lab_dir
 
 
-def directory() -> Path:
-    """Where the canaries write: ``internet.jsonl`` and ``bridge.jsonl``."""
+def of_hosts() -> Path:
+    """Where the canaries of the hosts' lab write: ``internet.jsonl`` and ``bridge.jsonl``."""
     return lab_dir() / "canary"
 
 
-def records(where: str | None = None, *, holding: str = "") -> Iterator[dict[str, Any]]:
-    """Every record whose line holds a text, oldest first within each canary; a line still being written is left for the next reader."""
-    for file in sorted(directory().glob("*.jsonl")):
+def records(where: str | None = None, *, holding: str = "", directory: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Every record whose line holds a text, oldest first within each canary; a line still being written is left for the next reader.
+
+    Args:
+        where: one canary alone.
+        holding: the text.
+        directory: another lab's logs than the hosts'.
+    """
+    for file in sorted((directory or of_hosts()).glob("*.jsonl")):
         if where is not None and file.stem != where:
             continue
         with file.open(encoding="utf-8") as handle:

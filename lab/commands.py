@@ -7,20 +7,36 @@ from typing import Annotated
 
 import typer
 
+from curtilage.errors import ConfigError
 from curtilage.output import print_json, progress, stdout
 from curtilage.region import load_region
+from lab.kubernetes.cluster import LabCluster
 from lab.lab import Lab
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-REGION = "lab"
+OnKubernetes = Annotated[bool, typer.Option("--kubernetes", help="The lab's cluster instead of its hosts.")]
+IgnorePolicies = Annotated[
+    bool, typer.Option("--ignore-policies", help="With --kubernetes: a CNI that ignores policies, to see it refused the word sealed.")
+]
+REGION, CLUSTER_REGION = "lab", "lab-k8s"
 NOT_RUNNING_EXIT = 1
 
 
 @app.command(epilog="Example: curtilage lab start")
-def start(json: Json = False) -> None:
+def start(json: Json = False, kubernetes: OnKubernetes = False, ignore_policies: IgnorePolicies = False) -> None:
     """Boot the lab: hosts, the open edge, the canaries. Unsealed until `curtilage up lab` configures it."""
+    if ignore_policies and not kubernetes:
+        raise ConfigError(
+            "--ignore-policies without --kubernetes", rule="hosts have no CNI", fix="add --kubernetes, or leave --ignore-policies out"
+        )
+    if kubernetes:
+        cluster = LabCluster()
+        cluster.start(load_region(CLUSTER_REGION), progress, enforcing=not ignore_policies)
+        if json:
+            print_json(cluster.status())
+        return
     lab = Lab(load_region(REGION))
     lab.start(progress)
     if json:
@@ -28,8 +44,14 @@ def start(json: Json = False) -> None:
 
 
 @app.command(epilog="Example: curtilage lab stop")
-def stop(json: Json = False) -> None:
+def stop(json: Json = False, kubernetes: OnKubernetes = False) -> None:
     """Remove the lab: every process, namespace, link, mount and file of it. The cache stays."""
+    if kubernetes:
+        cluster = LabCluster()
+        cluster.stop(progress)
+        if json:
+            print_json(cluster.status())
+        return
     lab = Lab(load_region(REGION))
     lab.stop(progress)
     if json:
@@ -37,8 +59,11 @@ def stop(json: Json = False) -> None:
 
 
 @app.command(epilog="Example: curtilage lab status --json")
-def status(json: Json = False) -> None:
+def status(json: Json = False, kubernetes: OnKubernetes = False) -> None:
     """Say what runs; exit code 1 when the lab does not run whole."""
+    if kubernetes:
+        _cluster_status(json=json)
+        return
     found = Lab(load_region(REGION)).status()
     if json:
         print_json(found)
@@ -48,6 +73,17 @@ def status(json: Json = False) -> None:
             stdout.print(f"  {host['name']:<12} {host['role']:<9} {host['ipv4']:<12} {host['ipv6']:<18} {host['system']}")
         for missing in found.get("missing", []):
             stdout.print(f"  missing: {missing}")
+    if found["state"] != "running":
+        raise typer.Exit(NOT_RUNNING_EXIT)
+
+
+def _cluster_status(*, json: bool) -> None:
+    found = LabCluster().status()
+    if json:
+        print_json(found)
+    else:
+        for key, value in found.items():
+            stdout.print(f"{key:<10} {', '.join(value) if isinstance(value, list) else value}", markup=False)
     if found["state"] != "running":
         raise typer.Exit(NOT_RUNNING_EXIT)
 

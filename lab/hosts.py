@@ -11,6 +11,7 @@ and its log are out of reach.
 from __future__ import annotations
 
 import shutil
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -92,7 +93,7 @@ class Machine:
         if self.host.role is Role.GPU:
             binds |= {"/opt/vllm": trees["vllm"], "/srv/models": self.models}
         if self.host.role is Role.CRM:
-            binds["/opt/crm"] = trees["crm"]
+            binds |= {"/opt/crm": trees["crm"], "/opt/crm-old": trees["crm-old"]}
         return [
             "unshare", "--mount", "--propagation", "private",
             "sh", "-c", SUPERVISOR, "curtilage-host",
@@ -107,8 +108,27 @@ class Machine:
         ]  # fmt: skip
 
     def stage_models(self, source: Path) -> None:
-        """Copy a model store (``<name>/<digest>/...``) to where the host sees it as /srv/models."""
-        shutil.copytree(source, self.models, dirs_exist_ok=True)
+        """Copy a model store (``<name>/<digest>/...``) to where the host sees it as /srv/models.
+
+        A version that is there is left alone: nothing that a replica reads is written to. One that was signed again is replaced whole.
+        """
+        for version in sorted(path for path in source.glob("*/*") if path.is_dir() and not path.name.startswith(".")):
+            target = self.models / version.parent.name / version.name
+            if target.is_dir() and _same(version / "model.sig", target / "model.sig"):
+                continue
+            _directory(target.parent)
+            partial = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
+            try:
+                shutil.copytree(version, partial / "new")
+                if target.exists():
+                    target.rename(partial / "old")
+                (partial / "new").rename(target)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 class _Writer:

@@ -27,7 +27,7 @@ from lab.base import ensure_base
 from lab.cache import Progress, digest_of, remove_tree
 from lab.canaries import Canaries
 from lab.hosts import SUPERVISOR, Machine
-from lab.network_names import OPS
+from lab.network_names import BRIDGE, EDGE, INTERNET, OPS
 from lab.processes import ProcessFile, kill_groups, kill_pids
 from lab.shell import excerpt
 from lab.trees import copy_package, ensure_tree
@@ -46,7 +46,7 @@ class Lab:
         self.directory = lab_dir()
         self.machines = {host.name: Machine(host, self.directory / "hosts" / host.name) for host in region.hosts}
         self.processes = ProcessFile(self.directory / "processes.jsonl")
-        self.canaries = Canaries(self.directory / "canary", self.processes)
+        self.canaries = Canaries(self.directory / "canary", self.processes, internet=INTERNET, near=(EDGE, BRIDGE))
 
     # The operator's way in.
 
@@ -98,7 +98,7 @@ class Lab:
         with lock.hold("lab start"):
             lock.refuse_other_checkout()
             base = ensure_base(say)
-            trees = {name: ensure_tree(name, say) for name in ("curtilage", "vllm", "crm")}
+            trees = {name: ensure_tree(name, say) for name in ("curtilage", "vllm", "crm", "crm-old")}
             made_of = digest_of(self.region.canonical(), SUPERVISOR, str(base), *(str(trees[name]) for name in sorted(trees)))
             package = self.directory / "package"
             found = lock.owner()

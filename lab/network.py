@@ -10,9 +10,9 @@ unseen. Behind it, the internet namespace is the destination of *every* address 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 from pathlib import Path
 
 from curtilage.region import Region
@@ -80,12 +80,18 @@ def create(region: Region) -> None:
     """Make the whole wire. On failure what was made stays for `remove`, which removes whatever is there."""
     ends = legs(region)
     for namespace in (EDGE, INTERNET, *(end.namespace for end in ends)):
-        run(["ip", "netns", "add", namespace], step="lab network", fix="`curtilage lab stop` removes what an earlier lab left")
-        _sysctl(namespace, [f"net.ipv6.conf.{scope}.{key}" for scope in ("all", "default") for key in _QUIET_IPV6])
+        add(namespace)
     _edge(region)
     for number, end in enumerate(ends):
         _attach(region, end, port=f"port{number}")
-    _internet(region)
+    segment = region.segment
+    open_way_out(EDGE, INTERNET, behind=[segment.ipv4, *([segment.ipv6] if segment.ipv6 is not None else [])])
+
+
+def add(namespace: str) -> None:
+    """A network namespace whose links will have no IPv6 address but the ones given to them."""
+    run(["ip", "netns", "add", namespace], step="lab network", fix="`curtilage lab stop` removes what an earlier lab left")
+    sysctl(namespace, [f"net.ipv6.conf.{scope}.{key}" for scope in ("all", "default") for key in _QUIET_IPV6])
 
 
 def remove() -> None:
@@ -101,62 +107,70 @@ def processes_inside(namespace: str) -> list[int]:
 
 def _edge(region: Region) -> None:
     segment = region.segment
-    batch = [
+    lines = [
         "link set lo up",
         f"link add {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
         f"address add {segment.router_ipv4}/{segment.ipv4.prefixlen} dev {BRIDGE}",
         f"link set {BRIDGE} promisc on up",
-        f"link add {EDGE_WAN} type veth peer name {INTERNET_LINK} netns {INTERNET}",
-        f"address add {WAN_EDGE4} peer {WAN_INTERNET4} dev {EDGE_WAN}",
-        f"address add {WAN_EDGE6}/64 dev {EDGE_WAN} nodad",
-        f"link set {EDGE_WAN} up",
-        f"route add default via {WAN_INTERNET4}",
-        f"route add ::/0 via {WAN_INTERNET6} dev {EDGE_WAN}",
     ]
     if segment.ipv6 is not None and segment.router_ipv6 is not None:
-        batch.insert(3, f"address add {segment.router_ipv6}/{segment.ipv6.prefixlen} dev {BRIDGE} nodad")
-    _sysctl(
-        EDGE,
-        ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0"],
-    )
-    _batch(EDGE, batch)
+        lines.append(f"address add {segment.router_ipv6}/{segment.ipv6.prefixlen} dev {BRIDGE} nodad")
+    batch(EDGE, lines)
 
 
 def _attach(region: Region, end: Leg, *, port: str) -> None:
     segment = region.segment
-    _batch(EDGE, [f"link add {port} type veth peer name {UPLINK} netns {end.namespace}", f"link set {port} master {BRIDGE} up"])
-    batch = ["link set lo up", f"address add {end.ipv4} dev {UPLINK}"]
+    batch(EDGE, [f"link add {port} type veth peer name {UPLINK} netns {end.namespace}", f"link set {port} master {BRIDGE} up"])
+    lines = ["link set lo up", f"address add {end.ipv4} dev {UPLINK}"]
     if end.ipv6 is not None:
-        batch.append(f"address add {end.ipv6} dev {UPLINK} nodad")
-    batch += [f"link set {UPLINK} up", f"route add default via {segment.router_ipv4}"]
+        lines.append(f"address add {end.ipv6} dev {UPLINK} nodad")
+    lines += [f"link set {UPLINK} up", f"route add default via {segment.router_ipv4}"]
     if end.ipv6 is not None and segment.router_ipv6 is not None:
-        batch.append(f"route add ::/0 via {segment.router_ipv6} dev {UPLINK}")
-    _batch(end.namespace, batch)
+        lines.append(f"route add ::/0 via {segment.router_ipv6} dev {UPLINK}")
+    batch(end.namespace, lines)
 
 
-def _internet(region: Region) -> None:
-    """The way back leads to the segment alone.
+def open_way_out(edge: str, internet: str, *, behind: Sequence[IPv4Network | IPv6Network]) -> None:
+    """A router that forwards everything, and behind it the namespace that every address outside leads to.
 
-    A packet from any other source (a nested namespace, a forged address) is received and written down but not answered: with a default
-    route back, the edge would return the answer to the canary, which would answer its own echo for ever.
+    The way back leads to the networks ``behind`` the router alone. A packet from any other source (a nested namespace, a forged address) is
+    received and written down but not answered: with a default route back, the edge would return the answer to the canary, which would
+    answer its own echo for ever.
     """
-    batch = [
-        "link set lo up",
-        f"address add {WAN_INTERNET4} peer {WAN_EDGE4} dev {INTERNET_LINK}",
-        f"address add {WAN_INTERNET6}/64 dev {INTERNET_LINK} nodad",
-        f"address add {CANARY6}/128 dev {INTERNET_LINK} nodad",
-        f"link set {INTERNET_LINK} up",
-        f"route add {region.segment.ipv4} via {WAN_EDGE4}",
-    ]
-    if region.segment.ipv6 is not None:
-        batch.append(f"route add {region.segment.ipv6} via {WAN_EDGE6} dev {INTERNET_LINK}")
-    _sysctl(INTERNET, ["net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv4.icmp_ratelimit=0"])
-    _batch(INTERNET, batch)
+    sysctl(
+        edge,
+        ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0"],
+    )
+    batch(
+        edge,
+        [
+            f"link add {EDGE_WAN} type veth peer name {INTERNET_LINK} netns {internet}",
+            f"address add {WAN_EDGE4} peer {WAN_INTERNET4} dev {EDGE_WAN}",
+            f"address add {WAN_EDGE6}/64 dev {EDGE_WAN} nodad",
+            f"link set {EDGE_WAN} up",
+            f"route add default via {WAN_INTERNET4}",
+            f"route add ::/0 via {WAN_INTERNET6} dev {EDGE_WAN}",
+        ],
+    )
+    sysctl(internet, ["net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv4.icmp_ratelimit=0"])
+    batch(
+        internet,
+        [
+            "link set lo up",
+            f"address add {WAN_INTERNET4} peer {WAN_EDGE4} dev {INTERNET_LINK}",
+            f"address add {WAN_INTERNET6}/64 dev {INTERNET_LINK} nodad",
+            f"address add {CANARY6}/128 dev {INTERNET_LINK} nodad",
+            f"link set {INTERNET_LINK} up",
+            *(f"route add {net} via {WAN_EDGE4 if net.version == 4 else WAN_EDGE6} dev {INTERNET_LINK}" for net in behind),
+        ],
+    )
 
 
-def _batch(namespace: str, lines: Iterable[str]) -> None:
+def batch(namespace: str, lines: Iterable[str]) -> None:
+    """Lines of ``ip -batch`` in a namespace."""
     run(["ip", "-netns", namespace, "-batch", "-"], step=f"lab network: {namespace}", stdin="\n".join(lines) + "\n")
 
 
-def _sysctl(namespace: str, settings: Iterable[str]) -> None:
+def sysctl(namespace: str, settings: Iterable[str]) -> None:
+    """Kernel settings of a namespace."""
     run(["ip", "netns", "exec", namespace, "sysctl", "-q", "-w", *settings], step=f"lab network: {namespace}")

@@ -24,6 +24,7 @@ LOCKS: dict[str, Path] = {
     "curtilage": CHECKOUT / "lab" / "trees" / "curtilage.lock",
     "vllm": CHECKOUT / "model_images" / "vllm-cpu" / "requirements.lock",
     "crm": CHECKOUT / "lab" / "trees" / "crm.lock",
+    "crm-old": CHECKOUT / "lab" / "trees" / "crm-old.lock",
 }
 
 # Part of a tree's digest: raise it when the way a tree is made changes.
@@ -44,7 +45,7 @@ def uv_path() -> Path:
 
 
 def ensure_tree(name: str, say: Progress = progress) -> Path:
-    """The tree `name` (``curtilage``, ``vllm`` or ``crm``) with every locked wheel and its compiled bytecode.
+    """The tree `name` (a key of :data:`LOCKS`) with every locked wheel and its compiled bytecode.
 
     For ``curtilage`` these are the dependencies only: `copy_package` adds the package itself.
     """

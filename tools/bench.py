@@ -37,6 +37,7 @@ STEPS: dict[str, tuple[list[str], int | None]] = {
     "sanitizer": ([str(BIN / "python"), "tools/bench_sanitizer.py"], None),
     "scanner": ([PYTHON, "tools/bench/scanner.py"], None),
     "salesforce": ([PYTHON, "tools/salesforce_checks.py"], None),
+    "bundle": ([PYTHON, "tools/bench/bundle.py"], None),
     "evidence": ([PYTHON, "tools/bench/evidence.py"], None),
     "unit": ([PYTHON, "-m", "pytest", "-q", "tests/unit"], 60),
 }

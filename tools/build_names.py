@@ -6,7 +6,8 @@ Run it in a throwaway environment; nothing here is a dependency of the product::
     /tmp/v/bin/python tools/build_names.py
 
 Sources, all under the MIT licence: Faker's name lists of 80 locales, ``names`` (the US census of 1990, public domain), and the word
-frequencies and lemma tables of spacy-lookups-data, which say what is an everyday word besides. No list taken from leaked accounts is used.
+frequencies and lemma tables of spacy-lookups-data, which say what is an everyday word besides; and
+names_more.py, written by hand. No list taken from leaked accounts is used.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import faker
 import names
 import spacy_lookups_data
+from names_more import GIVEN_TOO, SURNAMES_TOO
 
 OUT = Path(__file__).resolve().parent.parent / "curtilage" / "sanitize" / "data" / "names.tsv.gz"
 LOOKUPS = Path(spacy_lookups_data.__file__).parent / "data"
@@ -262,6 +264,8 @@ def main() -> None:
     rows = [line.split() for line in (folder / "dist.all.last").read_text().splitlines()]
     add([row[0].title() for row in rows[:60_000]], SURNAME)
     add([row[0].title() for row in rows[:2_500]], FREQUENT_SURNAME)
+    add(GIVEN_TOO, GIVEN)
+    add(SURNAMES_TOO, SURNAME)
     add(provider("address", re.compile(r"^cit(y|ies)|^countr|^state|^province|^region|^department|^canton|^count(y|ies)")), PLACE)
 
     # Everyday words: as often, or nearly as often, in lower case as with a capital; German nouns have a capital anyway.

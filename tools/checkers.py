@@ -1,6 +1,8 @@
 """Fetch the programs of others that tests hold our output against, so that those tests run instead of being skipped.
 
-Chromium (Debian) opens the report page, axe-core (npm) judges its accessibility, compliance-trestle (Python) reads the OSCAL documents.
+Chromium (Debian) opens the report page, axe-core (npm) judges its accessibility, compliance-trestle (Python) reads the OSCAL documents,
+Keycloak (Maven) is the identity provider whose tokens the gateway is asked to believe, SoftHSM2 (Debian) the token that a model is signed
+with, strace (Debian) records what a training job asked of a network.
 None of them is a dependency of the product. What cannot be had is NOT-RUN with its reason, and so are the tests that need it.
 """
 
@@ -24,6 +26,8 @@ from curtilage.paths import CHECKOUT, cache_dir
 TRESTLE_LOCK = CHECKOUT / "tools" / "trestle.lock"
 AXE = "axe-core@4.14.1"
 AXE_SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+KEYCLOAK = "org.keycloak:keycloak-quarkus-dist:26.4.0:zip"
+KEYCLOAK_SHA256 = "1b6a11a2726ac8a8dc9c91d5fafe989a75ce4f1622d7f7b45c21d5bc16629c0a"
 SECONDS = 600
 
 
@@ -31,6 +35,20 @@ def chromium() -> str:
     """The browser, from Debian when there is none."""
     if shutil.which("chromium") is None and shutil.which("google-chrome") is None:
         install(("chromium",))
+    return "on PATH"
+
+
+def softhsm() -> str:
+    """A PKCS#11 token in software, from Debian when there is none."""
+    if shutil.which("softhsm2-util") is None:
+        install(("softhsm2",))
+    return "on PATH"
+
+
+def strace() -> str:
+    """What traces training jobs, from Debian when there is none."""
+    if shutil.which("strace") is None:
+        install(("strace",))
     return "on PATH"
 
 
@@ -61,10 +79,30 @@ def trestle() -> str:
 
     def make(place: Path) -> None:
         _run([sys.executable, "-m", "venv", str(place)])
-        _run([str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(TRESTLE_LOCK)])
+        # The lock is whole; resolving again would ask pip for `pydantic[email]`, which no lock names.
+        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
+        _run([*pip, "-r", str(TRESTLE_LOCK)])
 
     _place(target, make)
     return "in its own environment"
+
+
+def keycloak() -> str:
+    """Keycloak's distribution, as Maven's client fetches it; it runs on the machine's Java (17 or newer)."""
+    target = cache_dir() / "tools" / "keycloak"
+    if (target / "bin" / "kc.sh").is_file():
+        return KEYCLOAK
+    if shutil.which("java") is None or shutil.which("mvn") is None:
+        raise ValueError("no java or no mvn on PATH")
+    with tempfile.TemporaryDirectory() as directory:
+        _run(["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={KEYCLOAK}", f"-DoutputDirectory={directory}"])
+        (packed,) = Path(directory).glob("*.zip")
+        if hashlib.sha256(packed.read_bytes()).hexdigest() != KEYCLOAK_SHA256:
+            raise ValueError(f"{KEYCLOAK} is not the archive that {Path(__file__).name} pins")
+        shutil.unpack_archive(packed, Path(directory) / "unpacked")
+        (tree,) = (Path(directory) / "unpacked").iterdir()
+        _place(target, lambda place: shutil.copytree(tree, place))
+    return KEYCLOAK
 
 
 def _place(target: Path, make: Callable[[Path], object]) -> None:
@@ -85,7 +123,15 @@ def _run(command: list[str]) -> None:
 def main() -> int:
     """Fetch what is missing; print one JSON document. Nothing here is a fault of the product, so the answer is always 0."""
     found: dict[str, str] = {}
-    for name, fetch in {"chromium": chromium, "axe-core": axe, "compliance-trestle": trestle}.items():
+    programs = {
+        "chromium": chromium,
+        "softhsm2": softhsm,
+        "strace": strace,
+        "axe-core": axe,
+        "compliance-trestle": trestle,
+        "keycloak": keycloak,
+    }
+    for name, fetch in programs.items():
         try:
             found[name] = fetch()
         except (CurtilageError, OSError, ValueError, tarfile.TarError, subprocess.TimeoutExpired) as error:

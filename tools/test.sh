@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# In order of what they cost; the lab tier comes after `up`. A directory under tests/ that is not named here fails the unit tier.
-readonly TIERS=(unit policy render models audit gateway packets sabotage)
+# In order of what they cost; the lab tier comes after `up`; lab_k8s starts and stops its own cluster. A directory under tests/ that is not named here fails the unit tier.
+readonly TIERS=(unit policy render models monitoring audit gateway packets sabotage lab_k8s)
 # What the tests said last; `curtilage up` lays it behind the requirements that rest on it.
 readonly RESULTS="${CURTILAGE_STATE:-.state}/tests"
 
@@ -36,8 +36,11 @@ trap 'exit 130' INT TERM
 
 section bootstrap bash tools/bootstrap.sh
 section doctor .venv/bin/curtilage doctor --fix
+# A machine that cannot run the cluster's real node is told why, and its packets are NOT-RUN; everything else is tested.
+section "doctor k8s" .venv/bin/curtilage doctor --kubernetes --fix || true
 section checkers .venv/bin/python tools/checkers.py
 section engine .venv/bin/python -m curtilage.engine_build
+section cluster .venv/bin/python -m lab.kubernetes build
 for tier in "${TIERS[@]}"; do
     if [[ -n $(find "tests/$tier" -name "test_*.py" -print -quit 2>/dev/null) ]]; then
         section "$tier" .venv/bin/python -m pytest -q --junitxml="$RESULTS/$tier.xml" "tests/$tier"

@@ -9,12 +9,13 @@ import json
 from pathlib import Path
 
 from curtilage.allowance import Role
+from curtilage.derive import monitoring
 from curtilage.derive.aws import guardrails, names, policies
 from curtilage.derive.firewall import render_ruleset
 from curtilage.derive.inventory import inventory
 from curtilage.derive.kubernetes.manifests import manifests
 from curtilage.derive.kubernetes.manifests import rendered as rendered_objects
-from curtilage.derive.resolver import render_unbound
+from curtilage.derive.resolver import render_answers, render_unbound
 from curtilage.paths import CHECKOUT
 from curtilage.region import Platform, Region, load_region
 
@@ -36,11 +37,16 @@ def rendered(name: str) -> dict[str, str]:
         return _cluster(region) | (_account(region) if region.aws is not None else {})
     files = {f"{host.name}.nft": render_ruleset(region, host) for host in region.hosts}
     files |= {f"{host.name}.unbound.conf": render_unbound(region, host) for host in region.hosts_by_role(Role.GATEWAY)}
+    for host in region.hosts_by_role(Role.GATEWAY):
+        files |= {f"{host.name}.answers-{which}.conf": text for which, text in (render_answers(region, host) or {}).items()}
     document = inventory(region)
-    for host, facts in document["all"]["hosts"].items():
-        facts["curtilage_nftables"] = f"see {host}.nft"
+    for key, facts in document["all"]["hosts"].items():
+        facts["curtilage_nftables"] = f"see {key}.nft"
         if facts["curtilage_unbound"] is not None:
-            facts["curtilage_unbound"] = f"see {host}.unbound.conf"
+            facts["curtilage_unbound"] = f"see {key}.unbound.conf"
+        if facts["curtilage_answers"] is not None:
+            facts["curtilage_answers"] = {which: f"see {key}.answers-{which}.conf" for which in facts["curtilage_answers"]}
+    files |= {"prometheus-rules.yml": monitoring.rule_file(region), "dashboard.json": monitoring.dashboard(region)}
     return files | {"inventory.json": json.dumps(document, indent=2, sort_keys=True) + "\n"}
 
 

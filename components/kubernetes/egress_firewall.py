@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -16,6 +17,7 @@ class EgressFirewallArgs:
     """The region, and what must stand before."""
 
     region: Region
+    namespaces: Mapping[str, pulumi.Resource]
     after: tuple[pulumi.Resource, ...] = ()
 
 
@@ -30,6 +32,6 @@ class EgressFirewall(pulumi.ComponentResource):
         named = [f"{item['kind']} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}" for item in items]
         super().__init__("curtilage:kubernetes:EgressFirewall", name, {"region": args.region.name, "objects": named}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.made = declare(name, items, child, keep=not args.region.lab, after=args.after)
+        self.made = declare(name, items, child, keep=not args.region.lab, after=args.after, namespaces=args.namespaces)
         self.objects = pulumi.Output.from_input(named)
         self.register_outputs({"objects": self.objects})

@@ -31,5 +31,8 @@ class LegalSegment(pulumi.ComponentResource):
         super().__init__("curtilage:kubernetes:LegalSegment", name, {"region": args.region.name, "objects": named}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.made = declare(name, items, child, keep=not args.region.lab, after=args.after)
+        self.namespaces = {
+            item["metadata"]["name"]: made for item, made in zip(items, self.made, strict=True) if item["kind"] == "Namespace"
+        }
         self.objects = pulumi.Output.from_input(named)
         self.register_outputs({"objects": self.objects})

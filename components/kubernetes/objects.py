@@ -26,7 +26,13 @@ def token(item: Manifest) -> str:
 
 
 def declare(
-    prefix: str, items: Iterable[Manifest], opts: pulumi.ResourceOptions, *, keep: bool, after: Iterable[pulumi.Resource] = ()
+    prefix: str,
+    items: Iterable[Manifest],
+    opts: pulumi.ResourceOptions,
+    *,
+    keep: bool,
+    after: Iterable[pulumi.Resource] = (),
+    namespaces: Mapping[str, pulumi.Resource] | None = None,
 ) -> list[pulumi.Resource]:
     """Each object as a child.
 
@@ -36,11 +42,15 @@ def declare(
         opts: parent and provider.
         keep: protect what holds data; the lab is taken down whole.
         after: what must be there before.
+        namespaces: the segment's, by name. Their policies stand until the namespace itself is gone: a policy that is deleted
+            first leaves pods that are still ending without it, and admission rightly refuses to delete default-deny.
     """
     before = list(after)
     made: list[pulumi.Resource] = []
     for item in items:
         own = pulumi.ResourceOptions(depends_on=before, protect=keep and item["kind"] in DATA, version=VERSION)
+        if item["kind"] == "NetworkPolicy" and namespaces is not None:
+            own.deleted_with = namespaces[item["metadata"]["namespace"]]
         # STATE KEY: kind, namespace and name; an object that is renamed is replaced.
         made.append(_Object(token(item), f"{prefix}-{logical_name(item)}", item, pulumi.ResourceOptions.merge(opts, own)))
     return made

@@ -16,7 +16,9 @@ from curtilage.region import Region
 def declare_cluster(region: Region, name: str, opts: pulumi.ResourceOptions) -> None:
     """The region's objects under one parent, with the provider that ``opts`` carries."""
     segment = LegalSegment(f"{name}-segment", LegalSegmentArgs(region=region), opts)
-    firewall = EgressFirewall(f"{name}-firewall", EgressFirewallArgs(region=region, after=tuple(segment.made)), opts)
+    firewall = EgressFirewall(
+        f"{name}-firewall", EgressFirewallArgs(region=region, namespaces=segment.namespaces, after=tuple(segment.made)), opts
+    )
     sealed = (*segment.made, *firewall.made)
     GpuNodePool(f"{name}-gpu", GpuNodePoolArgs(region=region, after=tuple(segment.made)), opts)
     models = ModelImage(f"{name}-models", ModelImageArgs(region=region, after=sealed), opts)

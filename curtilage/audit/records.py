@@ -41,20 +41,35 @@ class Kind(StrEnum):
     EVENT = "event"
 
 
+_known_keys: set[str] = set()
+"""Keys that were found good, so that each is matched once; bounded, for a caller may make keys of its own."""
+
+
 def _check(value: Any, key: str) -> None:
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         if len(value) > MAX_TEXT:
             raise ValueError(f"{key}: a text of {len(value)} characters is content; a record holds identifiers and commitments")
-    elif isinstance(value, Mapping):
+    elif kind is dict or isinstance(value, Mapping):
         for name, inner in value.items():
-            if not isinstance(name, str) or not _KEY.fullmatch(name):
-                raise ValueError(f"{key}: key {name!r} is not lower_snake_case")
-            if name in CONTENT_KEYS:
-                raise ValueError(f"{key}: a record has no {name!r}; store a commitment instead")
-            _check(inner, name)
+            if name not in _known_keys:
+                _check_key(name, key)
+            if type(inner) is not int:
+                _check(inner, name)
     elif isinstance(value, list | tuple):
         for inner in value:
             _check(inner, key)
+    elif isinstance(value, str):  # an enumeration's member
+        _check(str(value), key)
+
+
+def _check_key(name: Any, key: str) -> None:
+    if not isinstance(name, str) or not _KEY.fullmatch(name):
+        raise ValueError(f"{key}: key {name!r} is not lower_snake_case")
+    if name in CONTENT_KEYS:
+        raise ValueError(f"{key}: a record has no {name!r}; store a commitment instead")
+    if len(_known_keys) < 1024:
+        _known_keys.add(name)
 
 
 def encode_body(record: Mapping[str, Any]) -> bytes:

@@ -46,7 +46,7 @@ def decode_bundle(bundle: bytes) -> list[bytes]:
     return entries
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes | memoryview) -> None:
     """Write, sync and rename, so that the name never stands for half a file. The name itself is durable after a sync of its directory."""
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -60,7 +60,7 @@ def write_file(path: Path, content: bytes) -> None:
         raise
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes | memoryview) -> None:
     """:func:`write_file`, and the name durable too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, content)

@@ -89,12 +89,19 @@ class _Reader:
                 kind, stamp, call = record["kind"], record["time"], record.get("call")
                 if record["index"] != index:
                     result.add("audit.order", f"record {index}", f"says it is record {record['index']}")
-                if kind not in KINDS or record["v"] != 1 or not isinstance(record["data"], dict) or not STAMP.fullmatch(stamp):
+                same = (
+                    stamp[:20] == self.second
+                    and len(stamp) == 27
+                    and stamp[26] == "Z"
+                    and stamp[20:26].isascii()
+                    and stamp[20:26].isdigit()
+                )
+                if kind not in KINDS or record["v"] != 1 or not isinstance(record["data"], dict) or not (same or STAMP.fullmatch(stamp)):
                     result.add("audit.record", f"record {index}", "not a record of version 1")
                     continue
-                if stamp[:19] != self.second:
+                if not same:
                     datetime.fromisoformat(stamp)
-                    self.second = stamp[:19]
+                    self.second = stamp[:20]
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 result.add("audit.record", f"record {index}", f"not a record: {error}")
                 continue

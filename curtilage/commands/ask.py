@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from curtilage.commands.reach import Reach
 from curtilage.paths import state_dir
 from curtilage.region import Region
+from curtilage.vendors import dialect_of
 
 LEDGER = "/var/lib/curtilage/ledger"
 MATTERS = "/var/lib/curtilage/gateway/matters.db"
@@ -57,6 +59,27 @@ def ask(region: Region, where: Reach) -> list[dict[str, Any]]:
     return calls
 
 
+def ask_generation(region: Region, where: Reach, tree: str) -> dict[str, Any]:
+    """Every call of :mod:`curtilage.probes.sdk_calls`, made on the CRM's application server by the SDKs in a tree under ``/opt``."""
+    gateway, host = region.hosts_by_role("gateway")[0].name, region.hosts_by_role("crm")[0].name
+    issue = ["runuser", "-u", "curtilage-gateway", "--", *HOST_PYTHON, "gateway", "keys", "issue", host, "--db", MATTERS, "--aws"]
+    pair = json.loads(where.run(gateway, issue, step="issue a pair that signs"))
+    named = {dialect_of(name): name for name in sorted(region.gateway.intercept)}
+    order = {
+        "key": crm_key(region, where),
+        "access_key_id": pair["aws_access_key_id"],
+        "secret_access_key": pair["aws_secret_access_key"],
+        "azure": named["azure"],
+        "foundry": named["foundry"],
+    }
+    source = files("curtilage.probes").joinpath("sdk_calls.py").read_text()
+    ca = "/etc/curtilage/ca.pem"
+    environment = [f"PYTHONPATH=/opt/{tree}", f"SSL_CERT_FILE={ca}", f"AWS_CA_BUNDLE={ca}"]
+    command = ["env", *environment, "/usr/bin/python3", "-W", "ignore", "-c", source, json.dumps(order)]
+    found: dict[str, Any] = json.loads(where.run(host, command, step=f"ask with {tree}", timeout_seconds=300))
+    return found
+
+
 def ledger_state(region: Region, where: Reach) -> dict[str, Any]:
     """What the independent verifier says of the gateway's ledger, its signed checkpoint and the key to check it with."""
     gateway = region.hosts_by_role("gateway")[0].name
@@ -66,3 +89,25 @@ def ledger_state(region: Region, where: Reach) -> dict[str, Any]:
     checkpoint = where.run(gateway, ["cat", f"{LEDGER}/checkpoint"], step="read the checkpoint")
     key = where.run(gateway, ["cat", "/etc/curtilage/ledger.pub"], step="read the ledger's key")
     return {"verified": json.loads(verified), "checkpoint": checkpoint, "key": key.strip()}
+
+
+def ledger_entries(region: Region, where: Reach, calls: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """One allowed, one redacted and one refused call of those that were made, each as the gateway's ledger has it.
+
+    Args:
+        region: whose gateway is asked.
+        where: how to get there.
+        calls: from :func:`ask`.
+    """
+    gateway = region.hosts_by_role("gateway")[0].name
+    known = {call["entry"]: call for call in calls if call.get("entry")}
+    since = datetime.fromtimestamp(min((call["began"] for call in calls), default=0) - 300, UTC).isoformat()
+    order = ["audit", "query", LEDGER, "--key", "/etc/curtilage/ledger.pub", "--from", since, "--json"]
+    rows = json.loads(where.run(gateway, [*HOST_PYTHON, *order], step="query the ledger"))["rows"]
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        kind = "refused" if row["kind"] == "refused" else "redacted" if row.get("removed") else "allowed"
+        ended = row.get("result") in ("completed", "refused")
+        if row["call"] in known and ended:
+            found.setdefault(kind, {**row, "asked": f"{known[row['call']]['sdk']} {known[row['call']]['call']}"})
+    return found

@@ -78,10 +78,10 @@ def plan(
     raise typer.Exit(decision.verdict.exit_code)
 
 
-def decide(region: Region, engine: Engine | None = None) -> Decision:
-    """Preview a region and judge the plan. ``curtilage up`` calls this too, so that both judge alike."""
+def decide(region: Region, engine: Engine | None = None, *, refresh: bool = False) -> Decision:
+    """Preview a region and judge the plan. ``curtilage up`` calls this too, so that both judge alike; it also lets providers look first."""
     progress(f"plan: previewing {region.name} with the policy pack")
-    found = (engine or Engine(region)).preview()
+    found = (engine or Engine(region)).preview(refresh=refresh)
     proof, findings = prove(region, found)
     return Decision(region=region, plan=found, proof=proof, findings=findings)
 

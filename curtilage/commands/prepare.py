@@ -10,12 +10,16 @@ from typing import cast
 
 from curtilage.canonical import digest_of
 from curtilage.engine_build import ensure_engine
-from curtilage.models.build import build_lab_model, sign_to, signing_key
+from curtilage.errors import StepError
+from curtilage.models import rollout
+from curtilage.models.build import LAB_MODEL, build_lab_model, sign_to, signing_key, trusts_another
 from curtilage.models.files import MANIFEST
-from curtilage.models.manifest import read_manifest
+from curtilage.models.quantize import quantize
+from curtilage.models.signing import verify
+from curtilage.models.store import short, stage
 from curtilage.paths import state_dir
 
-TREES = ("curtilage", "crm", "vllm")
+TREES = ("curtilage", "crm", "crm-old", "vllm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,7 @@ NOTHING_TO_PREPARE = Prepared(images={}, models={}, store=Path("/nonexistent"))
 """A real site: its images and models are imported and staged beforehand (docs/quickstart.md)."""
 
 
-def prepare_lab(say: Callable[[str], None]) -> Prepared:
+def prepare_lab(say: Callable[[str], None], region: str = "") -> Prepared:
     """Make what is missing; a second run finds all of it.
 
     Two lanes, because one is bound by the processor (engine) and the other by the network and the disk (filesystem, trees); training comes
@@ -49,13 +53,16 @@ def prepare_lab(say: Callable[[str], None]) -> Prepared:
     def files_and_model() -> Prepared:
         base = ensure_base(say)
         trees = {name: ensure_tree(name, say) for name in TREES}
-        built = build_lab_model(say)
         store = state_dir() / "models"
-        staged = sign_to(built, signing_key(), store)
+        name, newest = _carried(store, say) if trusts_another() else _made(store, say)
         # A tree's directory is named by the digest of its lock: that names the bytes, because every wheel in it is hash-locked.
         made = {f"lab-tree/{name}": tree for name, tree in trees.items()} | {"lab-base": base}
         images = {name: digest_of({name: path.name}) for name, path in made.items()}
-        return Prepared(images=images, models={built.name: read_manifest(staged / MANIFEST).digest}, store=store)
+        # What was promoted is served; without a promotion, what was just made, quantized, or what was carried here.
+        served = (rollout.serving(region, name) if region else None) or newest
+        if served is None or not (store / name / short(served) / MANIFEST).is_file():
+            raise StepError("model store", f"{name} {served} was promoted and is not in {store}", fix="promote a version that is")
+        return Prepared(images=images, models={name: served}, store=store)
 
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as lanes:
         engine: Future[Path] = lanes.submit(ensure_engine)
@@ -64,3 +71,25 @@ def prepare_lab(say: Callable[[str], None]) -> Prepared:
         for lane in as_completed(cast("tuple[Future[object], ...]", (engine, rest))):
             lane.result()
         return rest.result()
+
+
+def _made(store: Path, say: Callable[[str], None]) -> tuple[str, str | None]:
+    built, key = build_lab_model(say), signing_key()
+    sign_to(built, key, store)
+    # The whole path, down to what a card would be given: the 16-bit version lies beside it, to be compared with and gone back to.
+    stage(quantize(built.directory, say).directory, key.private, key.public, store)
+    return built.name, rollout.newest(store, built.name)
+
+
+def _carried(store: Path, say: Callable[[str], None]) -> tuple[str, str]:
+    """The model that a bundle brought: nothing is made or signed here, and only what verifies is served."""
+    digest = rollout.newest(store, LAB_MODEL)
+    if digest is None:
+        raise StepError("model store", f"no {LAB_MODEL} in {store}", fix="load the region's bundle again: curtilage bundle load")
+    result = verify(store / LAB_MODEL / short(digest), state_dir() / "keys" / "model-signing.pub")
+    if not result.ok:
+        raise StepError(
+            "model store", f"{LAB_MODEL} {digest}: {result.reason}", fix="load the region's bundle again: curtilage bundle load"
+        )
+    say(f"{LAB_MODEL} {short(digest)[:12]} was carried here and verifies")
+    return LAB_MODEL, digest

@@ -27,7 +27,7 @@ class Reach:
     ssh_config: Path
     canary: Path | None
 
-    def run(self, host: str, argv: Sequence[str], *, step: str, timeout_seconds: float = 120) -> str:
+    def run(self, host: str, argv: Sequence[str], *, step: str, timeout_seconds: float = 120, stdin: str | None = None) -> str:
         """Run a command on a host and give its standard output.
 
         Raises:
@@ -35,7 +35,9 @@ class Reach:
         """
         command = [*self.prefix, "ssh", "-F", str(self.ssh_config), host, shlex.join(argv)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_seconds, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=timeout_seconds, check=False, input=stdin
+            )
         except subprocess.TimeoutExpired as error:
             raise StepError(step, f"{host} did not answer within {timeout_seconds:.0f} s", fix="curtilage lab status") from error
         if done.returncode != 0:

@@ -24,12 +24,13 @@ from curtilage.output import print_json, progress
 from curtilage.paths import CHECKOUT
 from curtilage.region import Platform, Region, load_region
 from curtilage.region_aws import FAMILIES
+from curtilage.vendors import EXACT
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 HOST_NODES = range(2, 5)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
-INTERCEPT = ["api.anthropic.com", "api.openai.com"]
+INTERCEPT = sorted(EXACT)
 _SIZES = {"g5": "4xlarge", "g6": "4xlarge", "g6e": "2xlarge", "p4d": "24xlarge", "p4de": "24xlarge", "p5": "4xlarge", "p5e": "48xlarge"}
 
 

@@ -29,6 +29,7 @@ class Outcome:
     decision: Decision
     configured: ConfigureResult
     calls: list[dict[str, Any]]
+    entries: dict[str, dict[str, Any]]
     verification: Verification
     ledger: dict[str, Any]
     bundle: Path
@@ -49,6 +50,7 @@ class Outcome:
             "proof": str(self.decision.proof),
             "configure": {"changed": self.configured.changed, "not_run": self.configured.not_run},
             "calls": self.calls,
+            "ledger_entries": self.entries,
             "verification": summary(self.verification),
             "ledger": self.ledger["verified"],
             "bundle": {"path": str(self.bundle), "verdict": str(self.bundle_verdict)},
@@ -71,6 +73,7 @@ def show(outcome: Outcome) -> None:
     for line in not_passed(outcome.verification.cells)[:20]:
         stdout.print(line, markup=False)
     _evidence(outcome)
+    _entries(outcome.entries)
     stdout.print(_seconds(outcome.steps))
     _next(region, outcome)
     stdout.print(f"[bold]Report[/]    {escape(str(_shown(outcome.report)))}   [dim]open it in a browser[/]")
@@ -117,6 +120,25 @@ def _calls(calls: list[dict[str, Any]]) -> None:
         named = f"{call['sdk']} {call['version']} {call['call']}"
         shown = answer if len(answer) <= ANSWER_WIDTH else answer[: ANSWER_WIDTH - 1] + "…"
         stdout.print(f"  {named:<34} {call['outcome']}, {call['seconds']:.1f} s: {escape(shown)}")
+
+
+def _entries(entries: dict[str, dict[str, Any]]) -> None:
+    """One call of each kind as the ledger has it."""
+    if not entries:
+        return
+    stdout.print("[bold]On record[/] three of these calls, as the gateway's ledger has them:")
+    for kind in ("allowed", "redacted", "refused"):
+        row = entries.get(kind)
+        if row is None:
+            stdout.print(f"  {kind:<9} none")
+            continue
+        removed = ", ".join(f"{count} {name}" for name, count in sorted((row.get("removed") or {}).items()))
+        said = {
+            "allowed": f"{row.get('model')} answered on {row['matter']}; nothing had to be removed",
+            "redacted": f"{row.get('model')} answered on {row['matter']}; removed before it: {removed}",
+            "refused": f"{row.get('reason')} for {row.get('path')}",
+        }[kind]
+        stdout.print(f"  {kind:<9} record {row['index']} {row['time'][:19]} {row['identity'] or 'nobody asked for'}: {said}", markup=False)
 
 
 def _evidence(outcome: Outcome) -> None:

@@ -19,7 +19,7 @@ import typer
 
 from curtilage import doctor
 from curtilage.audit.note import VerifierKey
-from curtilage.commands.ask import ask, ledger_state
+from curtilage.commands.ask import ask, ledger_entries, ledger_state
 from curtilage.commands.dossier import collect, platform_inputs
 from curtilage.commands.plan import Decision, decide
 from curtilage.commands.prepare import NOTHING_TO_PREPARE, Prepared, prepare_lab
@@ -116,7 +116,7 @@ def bring_up(region: Region, *, reviewed: str | None = None) -> Outcome:
         with steps.step("machine"):
             _ready_machine()
         with steps.step("prepare"):
-            prepared = prepare_lab(progress) if region.lab else NOTHING_TO_PREPARE
+            prepared = prepare_lab(progress, region.name) if region.lab else NOTHING_TO_PREPARE
         engine = Engine(region)
         with steps.step("plan, policies, proof") as record:
             decision = _decided(region, engine)
@@ -139,6 +139,7 @@ def bring_up(region: Region, *, reviewed: str | None = None) -> Outcome:
             record["verdict"] = str(verification.verdict)
         with steps.step("evidence") as record:
             ledger = ledger_state(region, where)
+            entries = ledger_entries(region, where, calls) if calls else {}
             dossier = collect(region, plan=plan, prepared=prepared, not_run=configured.not_run, where=where, since=began)
             inputs = _evidence(region, decision, prepared, verification, ledger, dossier)
             bundle, public_key, checked = _signed(inputs)
@@ -150,6 +151,7 @@ def bring_up(region: Region, *, reviewed: str | None = None) -> Outcome:
             decision=decision,
             configured=configured,
             calls=calls,
+            entries=entries,
             verification=verification,
             ledger=ledger,
             bundle=bundle,
@@ -195,7 +197,8 @@ def _ready_machine() -> None:
 
 def _decided(region: Region, engine: Engine) -> Decision:
     """The plan, if policies and proof let it pass; anything but PASS stops here, before anything is applied."""
-    decision = decide(region, engine)
+    # Hosts are looked at by Ansible; a platform's objects by their provider, so that what was changed by hand is part of what is to do.
+    decision = decide(region, engine, refresh=region.platform is not Platform.HOSTS)
     if decision.verdict is not Verdict.PASS:
         refused = [f"{item.policy}: {item.message}" for item in decision.plan.violations]
         refused += [

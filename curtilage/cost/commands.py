@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from curtilage.commands.reach import reach
+from curtilage.cost.measured import measure
 from curtilage.cost.model import Cost, Site
 from curtilage.cost.model import cost as cost_of
-from curtilage.cost.plot import svg, table
+from curtilage.cost.plot import draw, table
 from curtilage.cost.prices import DEFAULT, read_prices
 from curtilage.errors import ConfigError
 from curtilage.models.manifest import read_catalogue_model
@@ -62,17 +65,29 @@ def cost(
     prices: Annotated[Path, typer.Option("--prices", help="Dated prices and assumptions.")] = DEFAULT,
     throughput: Annotated[float | None, typer.Option("--throughput", help="Measured tokens a second of one card.", min=0.001)] = None,
     utilisation: Annotated[float | None, typer.Option("--utilisation", help="Mean share of full load, 0 to 1.", min=0.0001, max=1)] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write the break-even plot here, as SVG.")] = None,
+    measured: Annotated[bool, typer.Option("--measured", help="Ask the running region's Prometheus for both.")] = False,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write the break-even plot here, .svg or .png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """What a region, a matter and a million tokens cost, against cloud APIs for the same work; every assumption is named."""
-    site, figures = site_of(load_region(region)), read_prices(prices)
+    loaded = load_region(region)
+    if throughput is not None and not math.isfinite(throughput):
+        raise ConfigError(f"--throughput {throughput}", rule="a figure is a finite number", fix="pass what was measured")
+    site, figures = site_of(loaded), read_prices(prices)
+    if measured:
+        if throughput is not None or utilisation is not None:
+            raise ConfigError(
+                "--measured with --throughput or --utilisation", rule="a figure is measured or given", fix="leave one of them out"
+            )
+        served = measure(loaded, reach(loaded))
+        # Prometheus counts a machine; the sums want a card.
+        throughput, utilisation = served.tokens_per_second / site.cards_per_node, served.utilisation
     found = cost_of(figures, site, measured=throughput, utilisation=utilisation)
     if utilisation is not None:
         figures = figures.model_copy(update={"utilisation": figures.utilisation.model_copy(update={"share": utilisation})})
     rows = table(figures, site, throughput)
     if plot is not None:
-        plot.write_text(svg(figures, site, throughput), encoding="utf-8")
+        draw(figures, site, plot, throughput)
     if as_json:
         print_json({**found.model_dump(mode="json"), "table": rows, "plot": str(plot) if plot else None})
         return

@@ -10,7 +10,7 @@ from typing import Any
 from curtilage.allowance import Role
 from curtilage.derive.firewall import render_ruleset
 from curtilage.derive.flows import INFERENCE_PORT
-from curtilage.derive.resolver import render_unbound, zone
+from curtilage.derive.resolver import render_answers, render_unbound, zone
 from curtilage.region import Host, Region
 
 
@@ -36,7 +36,9 @@ def host_facts(region: Region, host: Host) -> dict[str, Any]:
         "curtilage_addresses": _addresses(host),
         "curtilage_card": host.card,
         "curtilage_nftables": render_ruleset(region, host),
+        "curtilage_rack": host.rack,
         "curtilage_unbound": render_unbound(region, host) if host.role is Role.GATEWAY else None,
+        "curtilage_answers": render_answers(region, host) if host.role is Role.GATEWAY else None,
     }
 
 
@@ -53,16 +55,23 @@ def _shared(region: Region) -> dict[str, Any]:
         "curtilage_segments": {name: segment.model_dump(mode="json") for name, segment in region.segments.items()},
         "curtilage_operators": [operator.model_dump(mode="json") for operator in region.operators],
         "curtilage_hosts": [
-            {"name": host.name, "role": host.role.value, "addresses": _addresses(host), "ipv4": str(host.ipv4)} for host in region.hosts
+            {"name": host.name, "role": host.role.value, "addresses": _addresses(host), "ipv4": str(host.ipv4), "rack": host.rack}
+            for host in region.hosts
         ],
         "curtilage_models": [model.model_dump(mode="json") for model in region.models],
         "curtilage_upstreams": [
             {"name": host.name, "url": f"http://{host.ipv4}:{INFERENCE_PORT}"} for host in region.hosts_by_role(Role.GPU)
         ],
-        "curtilage_resolvers": [address for host in region.hosts_by_role(Role.GATEWAY) for address in _addresses(host)],
+        "curtilage_resolvers": _resolvers(region),
         "curtilage_time_servers": [address for host in region.hosts_by_role(Role.EVIDENCE) for address in _addresses(host)],
         "curtilage_allowances": [allowance.model_dump(mode="json") for allowance in region.allowances],
     }
+
+
+def _resolvers(region: Region) -> list[str]:
+    """Every gateway by IPv4, then by IPv6: libc asks the first three, and the second one asked shall be another machine."""
+    gateways = region.hosts_by_role(Role.GATEWAY)
+    return [str(item) for family in zip(*((host.ipv4, host.ipv6) for host in gateways), strict=True) for item in family if item is not None]
 
 
 def _addresses(host: Host) -> list[str]:

@@ -9,6 +9,12 @@ follow (``local-zone: "." always_refuse`` answers before recursion) and no trust
 * ``use-application-dns.net``, the canary by which a browser asks whether it may use DNS over HTTPS: it does not exist, so it may not.
 
 Every query, reply and local answer is logged: the probes attribute a dead lookup to this resolver by its log.
+
+Where a region has several gateways, no address floats between them: an address that moves needs a protocol of its own between hosts, frames
+to every neighbour, and rulesets that trust a source which is now here and now there. Names move instead. Each gateway's resolver holds two
+texts (:func:`render_answers`): its own gateway, and the others. A checker on the host (role ``gateway``) turns a link from one to the other
+when its own gateway stops answering and back when it answers again. Everything that can ever be answered is derived here, no packet more is
+allowed than before, and a host that is gone altogether is passed over by the callers' second ``nameserver``.
 """
 
 from __future__ import annotations
@@ -17,7 +23,14 @@ from curtilage.allowance import Role
 from curtilage.region import Host, Region
 
 CONTROL_SOCKET = "/run/unbound.ctl"
+FAILOVER_CONTROL_SOCKET = "/var/lib/unbound/unbound.ctl"
+"""The same for a resolver that is told to read its texts again: it is not root any more then, and makes the socket anew, where it may."""
 TTL_SECONDS = 60
+FAILOVER_TTL_SECONDS = 5
+"""How long a caller may keep an answer that a failover changes."""
+ANSWERS = "/var/lib/unbound/answers.conf"
+"""Where a resolver reads its answers for intercepted names when there are several gateways: a link to one of the texts below."""
+ANSWERS_OWN, ANSWERS_OTHERS = "/etc/unbound/answers-own.conf", "/etc/unbound/answers-others.conf"
 DOH_CANARY = "use-application-dns.net"
 
 
@@ -42,6 +55,7 @@ def render_unbound(region: Region, host: Host) -> str:
     if host.role != Role.GATEWAY:
         raise ValueError(f"host '{host.name}' has role {host.role}; only a gateway resolves names")
     addresses = [str(item) for item in (host.ipv4, host.ipv6) if item is not None]
+    alone = len(region.hosts_by_role(Role.GATEWAY)) == 1
     networks = sorted({str(network) for segment in region.segments.values() for network in segment.networks})
     lines = [
         f"# Resolver of host {host.name} in region {region.name}. Derived; do not edit.",
@@ -72,11 +86,11 @@ def render_unbound(region: Region, host: Host) -> str:
         "    verbosity: 1",
         '    local-zone: "." always_refuse',
         *_own_zone(region),
-        *_intercepted(region, addresses),
+        *(_intercepted(region, addresses, TTL_SECONDS) if alone else [f'    include: "{ANSWERS}"']),
         f'    local-zone: "{DOH_CANARY}." always_nxdomain',
         "remote-control:",
         "    control-enable: yes",
-        f"    control-interface: {CONTROL_SOCKET}",
+        f"    control-interface: {CONTROL_SOCKET if alone else FAILOVER_CONTROL_SOCKET}",
         "    control-use-cert: no",
     ]
     return "\n".join(lines) + "\n"
@@ -93,9 +107,32 @@ def _own_zone(region: Region) -> list[str]:
     return lines
 
 
-def _intercepted(region: Region, addresses: list[str]) -> list[str]:
+def render_answers(region: Region, host: Host) -> dict[str, str] | None:
+    """What a gateway's resolver may answer for intercepted names, as two texts of which one holds at a time.
+
+    Args:
+        region: the region the host is part of.
+        host: a host with role gateway.
+
+    Returns:
+        ``own``: this gateway, while it answers; ``others``: every other one, while it does not. None where there is no other: then the
+        answers stand in unbound.conf itself.
+    """
+    others = [item for item in region.hosts_by_role(Role.GATEWAY) if item.name != host.name]
+    if not others:
+        return None
+
+    def text(what: str, gateways: list[Host]) -> str:
+        addresses = [str(item) for gateway in gateways for item in (gateway.ipv4, gateway.ipv6) if item is not None]
+        lines = [f"# Answers of host {host.name} in region {region.name} {what}. Derived; do not edit."]
+        return "\n".join([*lines, *_intercepted(region, addresses, FAILOVER_TTL_SECONDS)]) + "\n"
+
+    return {"own": text("while its gateway answers", [host]), "others": text("while its gateway does not answer", others)}
+
+
+def _intercepted(region: Region, addresses: list[str], seconds: int) -> list[str]:
     lines: list[str] = []
     for name in sorted(region.gateway.intercept):
         lines.append(f'    local-zone: "{name}." redirect')
-        lines += [f'    local-data: "{name}. {TTL_SECONDS} IN {"AAAA" if ":" in address else "A"} {address}"' for address in addresses]
+        lines += [f'    local-data: "{name}. {seconds} IN {"AAAA" if ":" in address else "A"} {address}"' for address in addresses]
     return lines

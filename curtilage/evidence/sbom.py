@@ -1,4 +1,4 @@
-"""The software bill of materials: CycloneDX 1.6 of the hash-locked requirements, of the images and of the models with their cards.
+"""The software bill of materials: CycloneDX 1.7 of the hash-locked requirements, of the images and of the models with their cards.
 
 Serial number and time come from the run, so the same run gives the same bytes. The tests hold it against the published schema.
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from curtilage import __version__
 from curtilage.errors import ConfigError
 
+SPEC_VERSION = "1.7"
 NAMESPACE = UUID("6f0c1f0e-6f0a-5f4e-9a57-0d5cf6f5a001")
 """Of every name-based identifier in our documents."""
 
@@ -90,7 +92,29 @@ def sbom(
             "tools": {"components": [{"name": "curtilage", "type": "application", "version": __version__}]},
         },
         "serialNumber": f"urn:uuid:{identifier('sbom', region, plan_digest, collected)}",
-        "specVersion": "1.6",
+        "specVersion": SPEC_VERSION,
+        "version": 1,
+    }
+
+
+def image_sbom(name: str, digest: str, *, components: tuple[Component, ...], debian: Mapping[str, str]) -> dict[str, Any]:
+    """The bill of materials of one container image: its locked Python packages and its Debian packages, by name and version."""
+    return {
+        "bomFormat": "CycloneDX",
+        "components": [
+            *(_package(component) for component in components),
+            *(
+                {"bom-ref": purl, "name": package, "purl": purl, "type": "library", "version": version}
+                for package, version in sorted(debian.items())
+                for purl in (f"pkg:deb/debian/{package}@{quote(version, safe='.-~')}",)
+            ),
+        ],
+        "metadata": {
+            "component": _container(name, digest),
+            "tools": {"components": [{"name": "curtilage", "type": "application", "version": __version__}]},
+        },
+        "serialNumber": f"urn:uuid:{identifier('image', name, digest)}",
+        "specVersion": SPEC_VERSION,
         "version": 1,
     }
 

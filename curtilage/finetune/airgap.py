@@ -13,12 +13,15 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from curtilage.errors import MachineError, StepError
+from curtilage.finetune import trace
 from curtilage.paths import CHECKOUT
+from curtilage.verdict import Verdict
 
 # Nothing else of the caller's environment reaches the job: proxies, tokens and hub settings stay outside.
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CURTILAGE_CACHE", "CURTILAGE_STATE")
@@ -34,6 +37,9 @@ OFFLINE = {
     "CUDA_VISIBLE_DEVICES": "",
     # Waiting threads sleep: a job that shares its cores with others must not burn them while it waits.
     "OMP_WAIT_POLICY": "PASSIVE",
+    # torch asks who it is; without an answer here the C library asks its name service, and the trace counts that.
+    "USER": "curtilage",
+    "LOGNAME": "curtilage",
 }
 
 
@@ -57,7 +63,7 @@ def isolation_record(outside_namespace: int) -> dict[str, Any]:
     return {"namespace_differs": True, "interfaces": interfaces}
 
 
-def _unshare() -> list[str]:
+def unshare_command() -> list[str]:
     """The shortest ``unshare`` call that gives an empty network namespace here.
 
     Raises:
@@ -76,14 +82,35 @@ def _unshare() -> list[str]:
     )
 
 
-def run_isolated(module: str, job: dict[str, Any], *, say: Callable[[str], None], interpreter: Sequence[str] | None = None) -> None:
+def run_isolated(
+    module: str, job: dict[str, Any], *, say: Callable[[str], None], interpreter: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Run ``python -m module`` in an empty namespace with the job on its stdin; its progress goes through ``say``.
+
+    Returns what its trace shows (curtilage.finetune.trace); NOT-RUN, with the reason, where nothing can be traced.
 
     Raises:
         MachineError: no such namespace can be made here.
         StepError: the job failed; carries the end of what it said.
     """
-    command = [*_unshare(), *(interpreter or (sys.executable,)), "-m", module]
+    unshare = unshare_command()
+    with tempfile.TemporaryDirectory(prefix="curtilage-trace-") as scratch:
+        blind = trace.control(unshare, Path(scratch) / "control")
+        log = Path(scratch) / "job"
+        traced = [] if blind else trace.command(log)
+        pid = _run([*unshare, *traced, *(interpreter or (sys.executable,)), "-m", module], job, say)
+        found = blind or trace.judge(log, pid)
+    if found["verdict"] in {Verdict.FAIL, Verdict.INVALID}:
+        raise StepError(
+            "train",
+            f"trace {found['verdict']}: {found.get('reason') or 'the job asked for ' + ', '.join(found['destinations'])}",
+            fix="nothing it made is used; find out which library asked, and switch that off",
+        )
+    return found
+
+
+def _run(command: list[str], job: dict[str, Any], say: Callable[[str], None]) -> int:
+    """Run the job; returns its process id once it has ended well."""
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | OFFLINE
     environment["PYTHONPATH"] = str(CHECKOUT)
     with subprocess.Popen(
@@ -104,3 +131,4 @@ def run_isolated(module: str, job: dict[str, Any], *, say: Callable[[str], None]
             raise
     if process.returncode != 0:
         raise StepError("train", f"the job ended with {process.returncode}: " + " | ".join(tail[-3:]), fix="see the lines above")
+    return process.pid

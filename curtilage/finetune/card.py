@@ -25,8 +25,15 @@ def model_card(name: str, record: dict[str, Any]) -> dict[str, Any]:
             "libraries": record["libraries"],
             "clearance": record["clearance"],
             "network": f"namespace of its own, interfaces: {', '.join(record['isolation']['interfaces'])}",
+            "trace": record["trace"],
         },
-        "evaluation": {"held_back_documents": record["held_back_documents"], "held_back_loss": record["held_back_loss"]},
+        "evaluation": {
+            "held_back_documents": record["held_back_documents"],
+            "held_back_loss": record["held_back_loss"],
+            "base": "the same network before training",
+            "base_loss": record["base_loss"],
+        },
+        "memorisation": record["memorisation"],
         "intended_use": "shows that a sealed region serves a model of its own; answers are not legal advice",
         "limits": "a few million parameters trained for about a minute on synthetic documents: wording without understanding",
     }
@@ -34,14 +41,18 @@ def model_card(name: str, record: dict[str, Any]) -> dict[str, Any]:
 
 def model_card_text(card: dict[str, Any]) -> str:
     """The card for people."""
-    training, evaluation = card["training"], card["evaluation"]
+    training, evaluation, memorisation = card["training"], card["evaluation"], card["memorisation"]
+    bits = ", ".join(str(canary["exposure_bits"]) for canary in memorisation.get("canaries", []))
+    exposure = f"; exposure of each canary {bits} of {memorisation['bits_at_most']} bits" if bits else ""
     return (
         f"# {card['name']}\n\n{card['architecture']}, {card['parameters'] / 1e6:.1f} million parameters, context {card['context']}, "
         f"{card['dtype']}, {card['licence']}.\n\n"
         f"* trained from nothing on {training['documents']} synthetic documents (`{training['data']}`), {training['tokens_seen']} tokens, "
         f"{training['steps']} steps, seed {training['seed']}\n"
-        f"* network while training: {training['network']}\n"
+        f"* network while training: {training['network']}; trace of its calls: {training['trace']['verdict']}\n"
         f"* corpus cleared by: {training['clearance']['kind']}\n"
-        f"* loss on {evaluation['held_back_documents']} held-back documents: {evaluation['held_back_loss']}\n"
+        f"* loss on {evaluation['held_back_documents']} held-back documents: {evaluation['held_back_loss']}; base ({evaluation['base']}): "
+        f"{evaluation['base_loss']}\n"
+        f"* memorisation: {memorisation['verdict']}{exposure}\n"
         f"* use: {card['intended_use']}\n* limits: {card['limits']}\n"
     )

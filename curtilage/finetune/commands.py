@@ -16,6 +16,7 @@ from curtilage.finetune.recipe import Recipe
 from curtilage.finetune.training import cleared_by_guard
 from curtilage.finetune.training import train as train_model
 from curtilage.output import print_json, progress, stdout
+from curtilage.paths import state_dir
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(guard_commands.app, name="guard", help="Keep real records out of a corpus, without reading them.")
@@ -46,6 +47,58 @@ def generate(
         )
         return
     stdout.print(f"{dataset.count} documents in {dataset.directory}, digest {dataset.digest}", markup=False)
+
+
+@app.command(epilog="Example: curtilage finetune adapt --name nda-m1 --base DIR --data corpus --guard report.json --key guard.key")
+def adapt(
+    name: Annotated[str, typer.Option("--name", help="The adapter's name at the model hosts; no caller can ask for it.")],
+    base: Annotated[Path, typer.Option("--base", help="A signed model directory with 16-bit weights.")],
+    data: Annotated[Path, typer.Option("--data", help="The corpus.")],
+    guard: Annotated[Path, typer.Option("--guard", help="The report of a passing `curtilage finetune guard check` of this corpus.")],
+    key: Annotated[Path, typer.Option("--key", help="The guard's key, which the report is sealed with.")],
+    to: Annotated[Path | None, typer.Option("--to", help="The store for the signed adapter; default: this checkout's.")] = None,
+    model_key: Annotated[
+        Path | None, typer.Option("--model-key", help="Public key the base is signed with; default: this machine's.")
+    ] = None,
+    qlora: Annotated[bool, typer.Option("--qlora", help="Keep the base in 4 bits while training; needs a card and bitsandbytes.")] = False,
+    processes: Annotated[int, typer.Option("--processes", help="One a card, started by torchrun.", min=1, max=16)] = 1,
+    rank: Annotated[int | None, typer.Option("--rank", help="Of the two factors.", min=1, max=256)] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Training steps.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Conversations a step, over all processes.", min=1)] = None,
+    rate: Annotated[float | None, typer.Option("--learning-rate", help="The highest rate.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights and batches.", min=0)] = None,
+    as_json: Json = False,
+) -> None:
+    """Tune a LoRA adapter for one matter on a signed model, without a network; the result is judged, gets a card and is signed."""
+    from curtilage.finetune.adapter_recipe import AdapterRecipe
+    from curtilage.finetune.adapting import adapt as tune
+    from curtilage.models.build import signing_key
+    from curtilage.models.store import stage
+
+    clearance = cleared_by_guard(data, guard, key)
+    chosen = {"rank": rank, "steps": steps, "batch": batch, "learning_rate": rate, "seed": seed}
+    recipe = AdapterRecipe.model_validate(
+        {item: value for item, value in chosen.items() if value is not None} | {"quantized": qlora, "processes": processes}
+    )
+    pair = signing_key()
+    made = tune(name, base, model_key or pair.public, data, recipe, progress, clearance=clearance)
+    staged = stage(made.directory, pair.private, pair.public, to if to is not None else state_dir() / "models")
+    if as_json:
+        print_json(
+            {
+                "name": name,
+                "digest": made.manifest.digest,
+                "adapter_of": made.manifest.adapter_of,
+                "signed": str(staged),
+                "card": made.record,
+            }
+        )
+        return
+    figures = made.record["evaluation"]
+    stdout.print(
+        f"{name}@{made.manifest.digest}\nheld-back loss {figures['held_back_loss']}, the base's {figures['base_loss']}\nsigned: {staged}",
+        markup=False,
+    )
 
 
 @app.command(epilog="Example: curtilage finetune train --data corpus --guard report.json --key guard.key --out tuned")

@@ -36,18 +36,21 @@ class Recipe(BaseModel):
     learning_rate: float = Field(default=4e-3, gt=0)
     threads: int = Field(default=2, ge=1)
     seed: int = Field(default=20260101, ge=0)
+    canaries: int = Field(default=4, ge=0, le=64)
 
 
 def code_digest() -> str:
     """Digest of the code that turns documents into weights."""
     here = Path(__file__).parent
-    return digest_of({name: file_digest(here / name) for name in ("dialogue.py", "tokenizer.py", "trainer.py", "recipe.py")})
+    return digest_of(
+        {name: file_digest(here / name) for name in ("dialogue.py", "tokenizer.py", "trainer.py", "recipe.py", "memorisation.py")}
+    )
 
 
-def library_versions() -> dict[str, str]:
+def library_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
     """Versions of the libraries that decide the weights; ``absent`` where one is not installed."""
     found = {}
-    for name in LIBRARIES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

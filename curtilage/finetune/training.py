@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 import orjson
 
-from curtilage.errors import ConfigError, MachineError
+from curtilage.errors import ConfigError, MachineError, StepError
 from curtilage.finetune.airgap import run_isolated
 from curtilage.finetune.generator import generate, read
 from curtilage.finetune.guard import require_pass
 from curtilage.finetune.guard_store import read_key
 from curtilage.finetune.recipe import Recipe
+from curtilage.verdict import Verdict
 
 TRAINER = "curtilage.finetune.trainer"
 
@@ -58,13 +59,15 @@ def cleared_by_generator(data: Path) -> Clearance:
     return Clearance(again.digest, "regenerated", {"templates": again.templates})
 
 
-def train(data: Path, out: Path, recipe: Recipe, say: Callable[[str], None], *, clearance: Clearance) -> dict[str, Any]:
+def train(
+    data: Path, out: Path, recipe: Recipe, say: Callable[[str], None], *, clearance: Clearance, checkpoint: Path | None = None
+) -> dict[str, Any]:
     """Train in a namespace without interfaces and return the run's record; goes on from the last checkpoint that a killed run left.
 
     Raises:
         ConfigError: the corpus is missing, was changed after it was made, or is not the one that was cleared.
         MachineError: no such namespace can be made here, or torch is not installed.
-        StepError: the job failed.
+        StepError: the job failed, or the model remembers a canary; then it gets no card and cannot be signed.
     """
     missing = [name for name in ("torch", "transformers", "tokenizers") if find_spec(name) is None]
     if missing:
@@ -75,7 +78,17 @@ def train(data: Path, out: Path, recipe: Recipe, say: Callable[[str], None], *, 
             f"{data} is {card['digest']}, cleared was {clearance.dataset}", rule="a corpus is cleared before training", fix="check it again"
         )
     out.mkdir(parents=True, exist_ok=True)
-    run_isolated(TRAINER, {"data": str(data.resolve()), "out": str(out.resolve()), "recipe": recipe.model_dump()}, say=say)
+    saved = checkpoint if checkpoint is not None else out.parent / f".{out.name}.checkpoint"
+    job = {"data": str(data.resolve()), "out": str(out.resolve()), "recipe": recipe.model_dump(), "checkpoint": str(saved.resolve())}
+    traced = run_isolated(TRAINER, job, say=say)
     record: dict[str, Any] = orjson.loads((out.parent / f"{out.name}.training.json").read_bytes())
+    verdict = record["memorisation"]["verdict"]
+    if verdict not in {Verdict.PASS, Verdict.NOT_RUN}:
+        raise StepError(
+            "train",
+            f"memorisation: {verdict}; the model says a number it saw once, or the test could not see that it does not ({out})",
+            fix="see memorisation in the training record; train fewer steps, a smaller model, or more documents",
+        )
+    record["trace"] = traced
     record["clearance"] = {"kind": clearance.kind, **clearance.about}
     return record

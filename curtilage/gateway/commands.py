@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from curtilage.errors import ConfigError
-from curtilage.gateway import matter_commands, setup
+from curtilage.gateway import logs, matter_commands, setup
+from curtilage.gateway.bench.commands import bench
 from curtilage.gateway.config import load_config
+from curtilage.gateway.surfaces import Task
 from curtilage.jurisdiction import load_jurisdiction
 from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality, IdentityKind, PersonalData
@@ -23,6 +23,7 @@ matters = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Manage 
 app.add_typer(keys, name="keys")
 app.add_typer(matters, name="matters")
 matter_commands.register(matters, keys)
+app.command("bench", epilog="Example: curtilage gateway bench --json")(bench)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway.yaml.")]
 DbOption = Annotated[Path, typer.Option("--db", help="The matter directory (matters.db).")]
@@ -37,22 +38,28 @@ def init(
     model: Annotated[str, typer.Option("--model", help="The name under which the model hosts serve the model.")] = setup.DEFAULT_MODEL,
     map_name: Annotated[list[str] | None, typer.Option("--map", help="One more model name that callers ask for; repeat for more.")] = None,
     jurisdiction: Annotated[str, typer.Option("--jurisdiction", help="Where this gateway stands.")] = "DE",
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="One more vendor name to answer for, e.g. res.openai.azure.com; repeat for more.")
+    ] = None,
+    embed: Annotated[str | None, typer.Option("--embed", help="A served model that embeds.")] = None,
+    rerank: Annotated[str | None, typer.Option("--rerank", help="A served model that ranks.")] = None,
 ) -> None:
-    """Write a gateway's configuration, CA, one identity, one matter and its key, and print them as JSON."""
+    """Write a gateway's configuration, CA, one identity, one matter and its keys, and print them as JSON."""
     load_jurisdiction(jurisdiction)
-    print_json(setup.init(directory, listen, upstream, model=model, model_names=map_name or (), jurisdiction=jurisdiction))
+    tasks = {served: task for served, task in ((embed, Task.EMBED), (rerank, Task.RERANK)) if served is not None}
+    names, more = name or (), map_name or ()
+    print_json(setup.init(directory, listen, upstream, model=model, model_names=more, jurisdiction=jurisdiction, names=names, tasks=tasks))
 
 
 @app.command(epilog="Example: curtilage gateway serve --config ./gw/gateway.yaml")
 def serve(config: ConfigOption) -> None:
-    """Serve until SIGTERM, then drain; SIGHUP reads a renewed certificate."""
+    """Serve until SIGTERM, then drain; what changes on disk is read again, also on SIGHUP, and a broken file changes nothing."""
     from curtilage.gateway import server
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiohttp").setLevel(logging.WARNING)
+    logs.to_stderr()
     loaded = load_config(config)
-    progress(f"gateway for {', '.join(sorted(loaded.names))} on {', '.join(f'{entry.address}:{entry.port}' for entry in loaded.listen)}")
-    server.serve(loaded)
+    progress(f"gateway for {len(loaded.names)} names on {', '.join(f'{entry.address}:{entry.port}' for entry in loaded.listen)}")
+    raise typer.Exit(server.serve(config))
 
 
 @app.command(epilog="Example: curtilage gateway check --config /etc/curtilage/gateway.yaml --json")
@@ -83,10 +90,20 @@ def provision(
 
 
 @keys.command("issue", epilog="Example: curtilage gateway keys issue --db matters.db crm-1")
-def issue(identity: str, db: DbOption, days: Annotated[float | None, typer.Option("--days", help="How long it is valid.")] = None) -> None:
-    """Issue a key; it is shown once and only its salted digest is kept."""
+def issue(
+    identity: str,
+    db: DbOption,
+    days: Annotated[float | None, typer.Option("--days", help="How long it is valid.")] = None,
+    aws: Annotated[bool, typer.Option("--aws", help="A pair for AWS's SDKs, which sign with it.")] = False,
+) -> None:
+    """Issue a key; it is shown once and only its salted digest is kept (of one that signs, its secret: docs/adr/0010)."""
+    seconds = days * 86400 if days is not None else None
     with _directory(db) as directory:
-        print_json({"identity": identity, "key": directory.issue_key(identity, valid_seconds=days * 86400 if days is not None else None)})
+        if aws:
+            key_id, secret = directory.issue_signing_key(identity, valid_seconds=seconds)
+            print_json({"identity": identity, "aws_access_key_id": key_id, "aws_secret_access_key": secret})
+        else:
+            print_json({"identity": identity, "key": directory.issue_key(identity, valid_seconds=seconds)})
 
 
 @keys.command("revoke", epilog="Example: curtilage gateway keys revoke --db matters.db 0a1b2c3d4e5f")

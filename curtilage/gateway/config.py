@@ -13,6 +13,7 @@ Written by the ``gateway`` role or by ``curtilage gateway init``; relative paths
       - http://192.0.2.11:8000
       - http://192.0.2.12:8000
     models: {gpt-4o: lab-mistral, claude-sonnet-4-5: lab-mistral}                       # what callers ask for -> what is served
+    tasks: {lab-embedder: embed}             # optional: served models that do not generate: embed or rerank
     ledger: {directory: /var/lib/curtilage/ledger, signing_key: /etc/curtilage/ledger.key, name: gw-1.lab/ledger}
     matters: /var/lib/curtilage/matters.db
     region: {name: lab, jurisdiction: DE}
@@ -27,7 +28,12 @@ Written by the ``gateway`` role or by ``curtilage gateway init``; relative paths
     classification: /etc/curtilage/fields/   # optional: exported field metadata; custom fields it does not open are then privileged
     content: /var/lib/curtilage/content      # optional: what was said, sealed under each matter's key (curtilage.audit.content)
     fields: [legal_case_strategy__c, privileged_communication__c, "*sensitive__c"]      # optional: these are the defaults
+    serving: {file: /etc/curtilage/serving.json, withdrawn: /var/lib/curtilage/gateway/withdrawn.json}   # optional: canaries and adapters
     limits: {body_bytes: 16777216}           # optional: see Limits
+    budgets: {identity: {calls_per_minute: 600}, matter: {kilobytes_per_minute: 50000}}   # optional: see Budget
+    policies: /etc/curtilage/policies/       # optional: the owner's own policies in Cedar (curtilage.gateway.cedar)
+    workers: 2                               # optional: processes, each with a ledger of its own under ledger.directory (ADR 0008)
+    console: {address: 127.0.0.1, port: 9110}   # optional: a read-only page for operators, on a loopback address
 """
 
 from __future__ import annotations
@@ -35,14 +41,14 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from curtilage.errors import ConfigError
-from curtilage.gateway.surfaces import SURFACES
+from curtilage.gateway.surfaces import SURFACES, Task
 from curtilage.gateway.tokens import Issuer
 from curtilage.sanitize.fields import DEFAULT_FIELD_RULES, FieldRules
 
@@ -128,6 +134,13 @@ class Evidence(_Part):
     every_seconds: Annotated[float, Field(gt=0)] = 10.0
 
 
+class ServingPart(_Part):
+    """Where canaries and adapters are read from, and where a canary that was taken back is remembered (curtilage.gateway.serving)."""
+
+    file: Path
+    withdrawn: Path
+
+
 class Limits(_Part):
     """Bounds on what one call may take."""
 
@@ -140,6 +153,24 @@ class Limits(_Part):
     write_seconds: Annotated[float, Field(gt=0)] = 60.0
     drain_seconds: Annotated[int, Field(gt=0)] = 30
     answer_bytes: Annotated[int, Field(gt=0)] = 64 << 20
+    call_seconds: Annotated[float, Field(gt=0)] = 1800.0
+    outstanding_per_upstream: Annotated[int, Field(gt=0)] = 256
+    queue: Annotated[int, Field(ge=0)] = 1024
+    queue_seconds: Annotated[float, Field(gt=0)] = 15.0
+
+
+class Budget(_Part):
+    """What one identity, or one matter, may use; a bucket that refills evenly and holds one minute's worth."""
+
+    calls_per_minute: Annotated[int, Field(gt=0)] | None = None
+    kilobytes_per_minute: Annotated[int, Field(gt=0)] | None = None  # received and returned: known in every dialect, also when cut off
+
+
+class Budgets(_Part):
+    """Budgets of each identity and of each matter; none unless given."""
+
+    identity: Budget = Budget()
+    matter: Budget = Budget()
 
 
 class GatewayConfig(_Part):
@@ -147,9 +178,10 @@ class GatewayConfig(_Part):
 
     listen: Annotated[tuple[Listen, ...], Field(min_length=1)]
     tls: Tls
-    names: Annotated[dict[str, Literal["openai", "anthropic", "open-connector", "any"]], Field(min_length=1)]
+    names: Annotated[dict[str, str], Field(min_length=1)]
     upstreams: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
     models: Annotated[dict[str, str], Field(min_length=1)]
+    tasks: dict[str, Task] = {}
     ledger: LedgerPart
     matters: Path
     region: RegionPart
@@ -158,8 +190,20 @@ class GatewayConfig(_Part):
     issuers: tuple[Issuer, ...] = ()
     classification: Path | None = None
     content: Path | None = None
+    serving: ServingPart | None = None
     fields: tuple[str, ...] = DEFAULT_FIELD_RULES
     limits: Limits = Limits()
+    budgets: Budgets = Budgets()
+    policies: Path | None = None
+    workers: Annotated[int, Field(ge=1, le=64, strict=True)] = 1
+    console: Listen | None = None
+
+    @field_validator("console")
+    @classmethod
+    def _console_is_local(cls, value: Listen | None) -> Listen | None:
+        if value is not None and not value.address.is_loopback:
+            raise ValueError(f"{value.address} is not a loopback address; the console has no access control, so reach it over ssh")
+        return value
 
     @field_validator("names")
     @classmethod
@@ -167,6 +211,9 @@ class GatewayConfig(_Part):
         for name in value:
             if not _NAME.fullmatch(name) and not _is_address(name):
                 raise ValueError(f"{name!r} is not a lower-case host name or an address; there are no wildcards")
+        unknown = set(value.values()) - {"any", *SURFACES}
+        if unknown:
+            raise ValueError(f"unknown dialects {sorted(unknown)}; a name speaks one of {', '.join(sorted(SURFACES))}, or any")
         return value
 
     @field_validator("upstreams")
@@ -186,10 +233,16 @@ class GatewayConfig(_Part):
         return value
 
     @model_validator(mode="after")
-    def _both_dialects_have_routes(self) -> Self:
-        unknown = set(self.names.values()) - {"any", *SURFACES}
-        if unknown:
-            raise ValueError(f"unknown dialects {sorted(unknown)}")
+    def _tasks_are_of_served_models(self) -> Self:
+        unserved = set(self.tasks) - set(self.models.values())
+        if unserved:
+            raise ValueError(f"tasks names {sorted(unserved)}, which no entry of models serves")
+        return self
+
+    @model_validator(mode="after")
+    def _workers_share_ports(self) -> Self:
+        if self.workers > 1 and any(entry.port == 0 for entry in self.listen):
+            raise ValueError("several workers share one port, so it has to be named; port 0 lets each take another")
         return self
 
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from curtilage.gateway import sigv4
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.tokens import TokenRefused, TokenVerifier
+from curtilage.gateway.wire import Scope
 from curtilage.matters.directory import KEY_PREFIX, hash_secret
 from curtilage.matters.model import Identity, Snapshot
 
@@ -32,9 +34,14 @@ class Caller:
     key_id: str
 
 
-def presented_key(headers: Mapping[bytes, bytes]) -> str:
+_KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
+
+
+def presented_key(headers: Mapping[bytes, bytes], query_key: str = "") -> str:
     """The key in the request; two different ones are ambiguous and refused."""
-    found = {value for name in (b"x-api-key", b"api-key") if (value := headers.get(name, b"").strip())}
+    found = {value for name in _KEY_HEADERS if (value := headers.get(name, b"").strip())}
+    if query_key:
+        found.add(query_key.encode())
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer" and token.strip():
         found.add(token.strip())
@@ -55,6 +62,7 @@ def authenticate(
     *,
     tokens: TokenVerifier | None = None,
     certificate: bytes | None = None,
+    query_key: str = "",
 ) -> Caller:
     """The caller, or a refusal that does not say which part was wrong.
 
@@ -65,12 +73,13 @@ def authenticate(
         tokens: the identity providers that are believed, if any.
         certificate: the client certificate (DER) that TLS has verified, if there was one. With a key or a token beside it, both must
             speak of the same identity.
+        query_key: the ``key`` of the query, where Google's older clients put it.
     """
     now = time.time() if now is None else now
     by_certificate = None if certificate is None else _by_certificate(certificate, directory)
-    if by_certificate is not None and not _presents(headers):
+    if by_certificate is not None and not (_presents(headers) or query_key):
         return by_certificate
-    presented = presented_key(headers)
+    presented = presented_key(headers, query_key)
     if tokens is not None and presented.count(".") == 2 and not presented.startswith(KEY_PREFIX):
         caller = _by_token(presented, directory, tokens, now)
     else:
@@ -81,7 +90,48 @@ def authenticate(
 
 
 def _presents(headers: Mapping[bytes, bytes]) -> bool:
-    return any(headers.get(name, b"").strip() for name in (b"x-api-key", b"api-key", b"authorization"))
+    return any(headers.get(name, b"").strip() for name in (*_KEY_HEADERS, b"authorization"))
+
+
+def is_signed(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the request is signed instead of carrying a key."""
+    return headers.get(b"authorization", b"").startswith(sigv4.ALGORITHM.encode())
+
+
+def expect_signer(headers: Mapping[bytes, bytes], directory: Snapshot) -> None:
+    """Refuse a signature by an unknown key before its body is read; whether it holds, only the body will tell."""
+    try:
+        key = directory.keys.get(sigv4.parse(headers[b"authorization"]).key_id)
+    except sigv4.SignatureRefused:
+        key = None
+    if key is None or not key.signs:
+        raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)
+
+
+def authenticate_signed(
+    scope: Scope,
+    headers: Mapping[bytes, bytes],
+    body: bytes,
+    directory: Snapshot,
+    now: float | None = None,
+    *,
+    certificate: bytes | None = None,
+) -> Caller:
+    """The caller of a signed request, or a refusal that does not say which part was wrong. The key's id alone proves nothing."""
+    now = time.time() if now is None else now
+    try:
+        claim = sigv4.parse(headers[b"authorization"])
+        key = directory.keys.get(claim.key_id)
+        usable = key is not None and key.signs and not key.revoked and (key.expires_at is None or key.expires_at > now)
+        sigv4.verify(claim, scope, headers, body, key.digest if key is not None and usable else _DUMMY_DIGEST, now)
+    except sigv4.SignatureRefused:
+        raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE) from None
+    if key is None or not usable or any(headers.get(name, b"").strip() for name in _KEY_HEADERS):
+        raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)
+    caller = _caller(key.identity, key.id, directory)
+    if certificate is not None and _by_certificate(certificate, directory).identity.id != caller.identity.id:
+        raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)
+    return caller
 
 
 def _by_key(presented: str, directory: Snapshot, now: float) -> Caller:
@@ -89,7 +139,7 @@ def _by_key(presented: str, directory: Snapshot, now: float) -> Caller:
     key = directory.keys.get(key_id) if presented.startswith(KEY_PREFIX) else None
     salt, digest = (key.salt, key.digest) if key else (_DUMMY_SALT, _DUMMY_DIGEST)
     matches = hmac.compare_digest(hash_secret(salt, secret), digest)
-    if key is None or not matches or key.revoked:
+    if key is None or key.signs or not matches or key.revoked:
         raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)
     if key.expires_at is not None and key.expires_at <= now:
         raise Refusal(Reason.IDENTITY_UNKNOWN, _MESSAGE)

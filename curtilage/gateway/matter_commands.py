@@ -21,8 +21,10 @@ from curtilage.audit.tiles import write_durably
 from curtilage.errors import ConfigError
 from curtilage.gateway.identity import certificate_subject
 from curtilage.gateway.tokens import parse_jwks
+from curtilage.jurisdiction import load_jurisdiction
 from curtilage.matters.directory import Directory, acting_user
 from curtilage.matters.more_changes import purposes_of
+from curtilage.matters.sync import read_export, sync
 from curtilage.output import print_json, stdout
 
 DbOption = Annotated[Path, typer.Option("--db", help="The matter directory (matters.db).")]
@@ -34,6 +36,7 @@ def register(matters: typer.Typer, keys: typer.Typer) -> None:
     """Hang the verbs."""
     for name, verb, example in (
         ("upgrade", upgrade, "upgrade --db matters.db"),
+        ("sync", sync_export, "sync --db matters.db export.csv --dry-run"),
         ("purposes", purposes, "purposes --db matters.db M-2026-1 litigation"),
         ("direction", direction, "direction --db matters.db M-2026-1 GC-2026-014"),
         ("subject", subject, "subject --db matters.db jdoe --issuer https://login.example.org/realms/legal --subject 6f1c…"),
@@ -69,6 +72,26 @@ def upgrade(db: DbOption) -> None:
         raise ConfigError("no such file", rule="an existing directory is upgraded", fix="correct the path", file=db)
     with _Open(db, create=True):
         stdout.print(f"{db}: good", markup=False)
+
+
+def sync_export(
+    export: Annotated[Path, typer.Argument(help="The CRM's export of matters: CSV with a header, or a JSON list.")],
+    db: DbOption,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Bring matters and members in line with an export of the CRM; holds, walls and what it does not name stay."""
+    rows = read_export(export)
+    for code in sorted({row.jurisdiction for row in rows}):
+        load_jurisdiction(code)
+    with _Open(db) as directory:
+        changes = sync(directory, rows, dry_run=dry_run, file=export)
+    if json:
+        print_json({"changed": not dry_run and bool(changes), "changes": [asdict(change) for change in changes]})
+        return
+    for change in changes:
+        stdout.print(f"{change.matter}: {change.action} {change.identity or change.detail}".rstrip(), markup=False)
+    stdout.print(f"{len(changes)} {'would change' if dry_run else 'changed'}", markup=False)
 
 
 def purposes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -12,9 +12,10 @@ import orjson
 from curtilage.audit.content import ContentStore
 from curtilage.audit.errors import LedgerUnavailable
 from curtilage.gateway.access import authorize, check_residency, own_matters, readers_of, select_matter
+from curtilage.gateway.cedar import CedarPolicies
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.record import CallState
-from curtilage.gateway.surfaces import Call, Surface
+from curtilage.gateway.surfaces import Call, Operation, Task
 from curtilage.gateway.wire import parse_object
 from curtilage.matters.model import Matter, PersonalData, Snapshot
 from curtilage.sanitize.placeholders import Vault
@@ -42,31 +43,50 @@ class Preparer:
         models: names callers ask for -> names served.
         jurisdiction: where this region stands.
         content: where what was said is kept, if it is.
+        tasks: what served models are for, where that is not to generate.
+        policies: the owner's own, which may refuse what the rules allow.
     """
 
-    def __init__(self, sanitizer: Sanitizer, models: Mapping[str, str], jurisdiction: str, content: ContentStore | None = None) -> None:
+    def __init__(
+        self,
+        sanitizer: Sanitizer,
+        models: Mapping[str, str],
+        jurisdiction: str,
+        content: ContentStore | None = None,
+        tasks: Mapping[str, Task] | None = None,
+        policies: CedarPolicies | None = None,
+    ) -> None:
         self.sanitizer, self._models, self._jurisdiction, self._content = sanitizer, models, jurisdiction, content
+        self._tasks, self._policies = dict(tasks or {}), policies
 
     async def prepare(
-        self, state: CallState, surface: Surface, headers: Mapping[bytes, bytes], body: bytes, directory: Snapshot
+        self,
+        state: CallState,
+        operation: Operation,
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+        directory: Snapshot,
+        served_as: Callable[[str, str], str],
     ) -> Prepared:
         """The body for the model, or a refusal; nothing here trusts the request about anything but its wish."""
         state.bytes_received = len(body)
-        call = surface.accept(parse_object(body))
+        call = operation.request(parse_object(body))
         state.stream, state.dropped_parameters = call.stream, call.dropped.total()
         matter = self._matter(state, call, headers, directory)
-        model = self._models.get(call.model)
-        if model is None:
-            raise Refusal(Reason.MODEL_UNMAPPED, f"no local model stands for that name; ask for one of {', '.join(sorted(self._models))}")
+        # An adapter is decided by the matter alone, after access to it was: no request names one.
+        model = served_as(self._model(call.model, operation.task), matter.id)
         state.model_requested, state.model = call.model, model
+        if self._policies is not None:
+            assert state.caller is not None  # noqa: S101 - authenticated before the body is read
+            self._policies.check(state.caller, matter, state.access, state.surface, model)
         vault = Vault(matter.derive("placeholder"))
         found = directory.terms.get(matter.id, ())
         terms = compiled(found) if found else None
         salt = base64.urlsafe_b64encode(matter.derive("cache")).decode()
         if len(body) > _IN_LOOP_BYTES:
-            forwarded = await asyncio.to_thread(self._clean, state, surface, call, matter, vault, model, salt, terms)
+            forwarded = await asyncio.to_thread(self._clean, state, operation, call, matter, vault, model, salt, terms)
         else:
-            forwarded = self._clean(state, surface, call, matter, vault, model, salt, terms)
+            forwarded = self._clean(state, operation, call, matter, vault, model, salt, terms)
         state.bytes_forwarded = len(forwarded)
         state.commit("received", body)
         state.commit("forwarded", forwarded)
@@ -76,6 +96,18 @@ class Preparer:
             except LedgerUnavailable:
                 raise Refusal(Reason.LEDGER_UNAVAILABLE, "what is said on the matter cannot be kept, so the call is not made") from None
         return Prepared(forwarded, vault, call.stream)
+
+    def _model(self, asked: str, task: Task) -> str:
+        """What stands for a name, when it is made for the task."""
+        fit = sorted(name for name, served in self._models.items() if self._tasks.get(served, Task.GENERATE) is task)
+        if asked in fit:
+            return self._models[asked]
+        if not fit:
+            raise Refusal(
+                Reason.MODEL_UNMAPPED, f"this region serves no model with the task {task}; its owner adds one under models and tasks"
+            )
+        why = f"the model behind that name is not one to {task}" if asked in self._models else "no local model stands for that name"
+        raise Refusal(Reason.MODEL_UNMAPPED, f"{why}; ask for one of {', '.join(fit)}")
 
     def _matter(self, state: CallState, call: Call, headers: Mapping[bytes, bytes], directory: Snapshot) -> Matter:
         assert state.caller is not None  # noqa: S101 - authenticated before the body is read
@@ -96,15 +128,15 @@ class Preparer:
         return matter
 
     def _clean(
-        self, state: CallState, surface: Surface, call: Call, matter: Matter, vault: Vault, model: str, salt: str, terms: Terms | None
+        self, state: CallState, operation: Operation, call: Call, matter: Matter, vault: Vault, model: str, salt: str, terms: Terms | None
     ) -> bytes:
         findings = Findings(vault, personal_data=matter.personal_data is not PersonalData.ALLOW, terms=terms)
         try:
             cleaned = self.sanitizer.clean(call.body, findings)
             if findings.counts:
                 # A field taken out may leave a shape the dialect does not have; what goes on is still checked.
-                cleaned = surface.accept(cleaned).body
-            forwarded = orjson.dumps(surface.to_model(cleaned, model, salt))
+                cleaned = operation.recheck(cleaned)
+            forwarded = orjson.dumps(operation.to_model(cleaned, model, salt))
         except Refusal:
             raise
         except Exception as error:  # whatever went wrong, the text has not been shown clean

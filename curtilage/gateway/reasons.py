@@ -17,7 +17,9 @@ class Reason(StrEnum):
     ETHICAL_WALL = "curtilage.ethical_wall"
     PURPOSE_DENIED = "curtilage.purpose_denied"
     LEGAL_HOLD = "curtilage.legal_hold"
+    ACCESS_ENDED = "curtilage.access_ended"
     RESIDENCY = "curtilage.residency"
+    POLICY_DENIED = "curtilage.policy_denied"
     MODEL_UNMAPPED = "curtilage.model_unmapped"
     FEATURE_REFUSED = "curtilage.feature_refused"
     ATTACHMENT_REFUSED = "curtilage.attachment_refused"
@@ -28,6 +30,8 @@ class Reason(StrEnum):
     SANITIZER_FAILED = "curtilage.sanitizer_failed"
     LEDGER_UNAVAILABLE = "curtilage.ledger_unavailable"
     DRAINING = "curtilage.draining"
+    BUSY = "curtilage.busy"
+    BUDGET_EXHAUSTED = "curtilage.budget_exhausted"
     UPSTREAM_UNAVAILABLE = "curtilage.upstream_unavailable"
     UPSTREAM_TIMEOUT = "curtilage.upstream_timeout"
     UPSTREAM_REJECTED = "curtilage.upstream_rejected"
@@ -42,6 +46,8 @@ _STATUS = {
     Reason.BODY_TOO_LARGE: 413,
     Reason.BODY_TOO_SLOW: 400,
     Reason.DRAINING: 503,
+    Reason.BUSY: 429,
+    Reason.BUDGET_EXHAUSTED: 429,
     Reason.UPSTREAM_UNAVAILABLE: 503,
     Reason.UPSTREAM_TIMEOUT: 504,
     Reason.UPSTREAM_REJECTED: 400,
@@ -57,11 +63,16 @@ class Refusal(Exception):
     Args:
         reason: the stable code.
         message: for the caller: which rule, and what to do; never text from the request.
+        retry_after_seconds: when it is worth asking again, for a passing refusal.
+        allowance: the budget that refused it, as (calls a minute, calls left), where one did.
     """
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(
+        self, reason: Reason, message: str, *, retry_after_seconds: float | None = None, allowance: tuple[int, int] | None = None
+    ) -> None:
         super().__init__(message)
         self.reason, self.message = reason, message
+        self.retry_after_seconds, self.allowance = retry_after_seconds, allowance
 
     @property
     def status(self) -> int:

@@ -45,6 +45,7 @@ class CallState:
     readers: tuple[str, ...] = ()
     model_requested: str = ""
     model: str = ""
+    model_version: str = ""  # the manifest digest of what the chosen host serves, as the host itself says
     stream: bool = False
     bytes_received: int = 0
     bytes_forwarded: int = 0
@@ -86,6 +87,7 @@ class CallState:
             "residency": self.residency_basis,
             "model_requested": self.model_requested,
             "model": self.model,
+            "model_version": self.model_version or None,
             "upstream": self.attempts[-1] if self.attempts else None,
             "stream": self.stream,
             "bytes_received": self.bytes_received,
@@ -112,6 +114,7 @@ class CallState:
             "result": result,
             "reason": reason,
             "status": status,
+            "model_version": self.model_version or None,  # another host than the intended one may have answered
             "upstream": self.attempts[-1] if self.attempts else None,
             "attempts": len(self.attempts),
             "bytes_returned": self.bytes_returned,

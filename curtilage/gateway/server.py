@@ -7,12 +7,14 @@ extended to add them to the scope, and to bound what a client may send before it
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-import os
 import signal
 import socket
 import ssl
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -24,7 +26,13 @@ from curtilage.audit.note import Signer
 from curtilage.audit.push import CheckpointPusher, client_context
 from curtilage.errors import ConfigError
 from curtilage.gateway.app import Gateway
-from curtilage.gateway.config import GatewayConfig, Listen
+from curtilage.gateway.cedar import CedarPolicies
+from curtilage.gateway.certificates import check_dates
+from curtilage.gateway.config import GatewayConfig, Listen, load_config
+from curtilage.gateway.operations import Operations
+from curtilage.gateway.reload import Reloader
+from curtilage.gateway.status import Shared
+from curtilage.gateway.workers import notify, of_worker, supervise
 from curtilage.jurisdiction import load_jurisdiction
 from curtilage.matters.directory import Directory
 
@@ -96,10 +104,11 @@ def tls_context(config: GatewayConfig) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(config.tls.certificate, config.tls.key)
+        check_dates(config.tls.certificate)
         if config.tls.client_ca is not None:
             context.load_verify_locations(config.tls.client_ca)
             context.verify_mode = ssl.CERT_OPTIONAL
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ValueError, ssl.SSLError) as error:
         raise ConfigError(
             f"cannot use {config.tls.certificate} with {config.tls.key}: {error}",
             rule="tls names a PEM certificate chain and its key, both readable by the gateway",
@@ -114,13 +123,20 @@ def tls_context(config: GatewayConfig) -> ssl.SSLContext:
     return context
 
 
-def open_sockets(listen: Iterable[Listen]) -> list[socket.socket]:
-    """Bind every address; an IPv6 one takes no IPv4, so each family is there because the configuration says so."""
+def open_sockets(listen: Iterable[Listen], *, shared: bool = False) -> list[socket.socket]:
+    """Bind every address; an IPv6 one takes no IPv4, so each family is there because the configuration says so.
+
+    Args:
+        listen: the addresses.
+        shared: whether other workers of the same user bind them too.
+    """
     opened: list[socket.socket] = []
     for entry in listen:
         family = socket.AF_INET6 if entry.address.version == 6 else socket.AF_INET
         bound = socket.socket(family, socket.SOCK_STREAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
@@ -143,11 +159,18 @@ def signer_of(config: GatewayConfig) -> Signer:
     return Signer.load(config.ledger.signing_key, config.ledger.name)
 
 
+def signer_of_worker(config: GatewayConfig, worker: int) -> Signer:
+    """The same key under the worker's own name: two logs of one key and one name would contradict each other (ADR 0008)."""
+    return Signer.load(config.ledger.signing_key, f"{signer_of(config).name}/{worker}")
+
+
 def check(config: GatewayConfig) -> dict[str, Any]:
     """Everything that can be known before listening; raises what is wrong, returns what was found."""
     load_jurisdiction(config.region.jurisdiction)
     tls_context(config)
     signer = signer_of(config)
+    if config.policies is not None:
+        CedarPolicies(config.policies, config.region.name, config.region.jurisdiction)
     directory = Directory(config.matters)
     try:
         snapshot = directory.snapshot()
@@ -183,19 +206,46 @@ def _push_context(config: GatewayConfig) -> ssl.SSLContext:
         ) from error
 
 
-def serve(config: GatewayConfig) -> None:
-    """Run until SIGTERM or SIGINT, then drain."""
+def serve(path: Path) -> int:
+    """Run until SIGTERM or SIGINT, then drain; returns an exit status.
+
+    Args:
+        path: the ``gateway.yaml``; read again on SIGHUP and when it changes.
+    """
+    config = load_config(path)
     check(config)
+    if config.workers == 1:
+        _work(config, path, lambda loaded: loaded, lambda: notify("READY=1"))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="curtilage-workers-") as shared:
+        return supervise(config, lambda index, ready: _work_of(config, path, index, ready, Path(shared)))
+
+
+def _work_of(config: GatewayConfig, path: Path, index: int, ready: Callable[[], None], shared: Path) -> None:
+    _work(of_worker(config, index), path, lambda loaded: of_worker(loaded, index), ready, index, shared)
+
+
+def _work(
+    config: GatewayConfig,
+    path: Path,
+    own: Callable[[GatewayConfig], GatewayConfig],
+    ready: Callable[[], None],
+    worker: int | None = None,
+    shared: Path | None = None,
+) -> None:
+    """One process that answers."""
     context = tls_context(config)
+    signer = signer_of(config) if worker is None else signer_of_worker(config, worker)
     # The ledger first: opening it closes what a crash left open, and without it nothing may listen.
     try:
-        ledger = Ledger.open(config.ledger.directory, signer_of(config))
+        ledger = Ledger.open(config.ledger.directory, signer)
     except LedgerError as error:
         raise ConfigError(
             f"the ledger does not open: {error}", rule="no call without a ledger", fix="curtilage audit verify", key="ledger"
         ) from error
-    directory = Directory(config.matters)
-    gateway = Gateway(config, ledger, directory)
+    if worker is not None:
+        (config.ledger.directory.parent / f"{worker}.pub").write_text(f"{signer.verifier}\n", encoding="utf-8")
+    gateway = Gateway(config, ledger, Directory(config.matters))
     settings = uvicorn.Config(
         gateway,
         loop="uvloop",
@@ -203,6 +253,7 @@ def serve(config: GatewayConfig) -> None:
         ws="none",
         lifespan="on",
         access_log=False,
+        log_config=None,
         log_level="warning",
         proxy_headers=False,
         server_header=False,
@@ -211,57 +262,61 @@ def serve(config: GatewayConfig) -> None:
         backlog=2048,
         ssl_context_factory=lambda _config, _default: context,
     )
-    server = _Server(settings, config, ledger)
-    server.run(sockets=open_sockets(config.listen))
+    reloader = Reloader(gateway, path, own, lambda loaded: _renew(context, loaded))
+    server = _Server(settings, gateway, signer, ready, reloader, Operations(gateway, Shared(shared, worker or 0)))
+    server.run(sockets=open_sockets(config.listen, shared=worker is not None))
+
+
+def _renew(context: ssl.SSLContext, config: GatewayConfig) -> None:
+    """A renewed certificate serves new connections; a broken one raises before anything is changed."""
+    tls_context(config)
+    context.load_cert_chain(config.tls.certificate, config.tls.key)
+    if config.tls.client_ca is not None:
+        context.load_verify_locations(config.tls.client_ca)  # adds; an authority that shall go needs a restart
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server with readiness, checkpoint push, certificate reload, and an exit status for the service manager."""
+    """uvicorn's server with readiness, checkpoint push and reload."""
 
-    def __init__(self, settings: uvicorn.Config, config: GatewayConfig, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        settings: uvicorn.Config,
+        gateway: Gateway,
+        signer: Signer,
+        ready: Callable[[], None],
+        reloader: Reloader,
+        operations: Operations,
+    ) -> None:
         super().__init__(settings)
-        self._gateway_config, self._ledger = config, ledger
+        self._gateway, self._signer, self._ready, self._reloader, self._operations = gateway, signer, ready, reloader, operations
         self._pusher: CheckpointPusher | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        evidence = self._gateway_config.evidence
+        evidence = self._gateway.config.evidence
         if evidence is not None:
             self._pusher = CheckpointPusher(
-                self._ledger,
+                self._gateway.ledger,
                 evidence.url,
-                _push_context(self._gateway_config),
-                origin=signer_of(self._gateway_config).name,
+                _push_context(self._gateway.config),
+                origin=self._signer.name,
                 seconds=evidence.every_seconds,
             )
             self._pusher.start()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_certificate)
-        _notify("READY=1")
-
-    def _reload_certificate(self) -> None:
-        """A renewed certificate serves new connections; a broken one is reported and the old one stays."""
-        context = self.config.ssl
-        try:
-            tls_context(self._gateway_config)
-            if context is not None:
-                context.load_cert_chain(self._gateway_config.tls.certificate, self._gateway_config.tls.key)
-        except (ConfigError, OSError, ssl.SSLError) as error:
-            log.error("certificate not reloaded: %s", error)
+            self._gateway.push_stats = self._pusher.stats
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reloader.now)
+        self._reloader.start()
+        await self._operations.start()
+        # What is there now stays: without this, each full collection walks rules and word lists, and every stream waits for it.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        _notify("STOPPING=1")
+        notify("STOPPING=1")
+        await self._reloader.stop()
+        await self._operations.stop()
         if self._pusher is not None:
             await self._pusher.stop()
         await super().shutdown(sockets)
-
-
-def _notify(state: str) -> None:
-    """Tell systemd (sd_notify(3)), when it asked."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        try:
-            channel.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
-        except OSError as error:
-            log.warning("the service manager was not told %s: %s", state, error)

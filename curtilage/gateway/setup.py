@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -19,27 +19,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from curtilage.audit.note import Signer
 from curtilage.errors import ConfigError
 from curtilage.gateway.config import load_config, upstream_url
+from curtilage.gateway.surfaces import Task
 from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality, IdentityKind, PersonalData
+from curtilage.vendor_models import EMBEDDING, GENERATING, RERANKING
+from curtilage.vendors import dialect_of, usual_names
 
-NAMES = {"api.openai.com": "openai", "api.anthropic.com": "anthropic"}
 DEFAULT_MODEL = "lab-mistral"
-# Names that unmodified code asks for; a region's owner decides what each stands for.
-DEFAULT_MODEL_NAMES = (
-    "gpt-4o",
-    "gpt-4o-mini",
-    "gpt-4.1",
-    "gpt-4.1-mini",
-    "gpt-5",
-    "gpt-5-mini",
-    "gpt-3.5-turbo",
-    "claude-sonnet-4-5",
-    "claude-opus-4-1",
-    "claude-haiku-4-5",
-    "claude-3-5-sonnet-latest",
-    "claude-3-5-sonnet-20241022",
-    "claude-3-5-haiku-latest",
-)
+_USUAL = {Task.GENERATE: GENERATING, Task.EMBED: EMBEDDING, Task.RERANK: RERANKING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +62,7 @@ def provision(db_path: Path, identities: Sequence[IdentitySpec]) -> dict[str, st
                 )
             if spec.matter not in found.memberships.get(spec.identity, frozenset()):
                 directory.add_member(spec.identity, spec.matter)
-            if not any(key.identity == spec.identity and not key.revoked for key in found.keys.values()):
+            if not any(key.identity == spec.identity and not (key.revoked or key.signs) for key in found.keys.values()):
                 keys[spec.identity] = directory.issue_key(spec.identity)
     finally:
         directory.close()
@@ -90,8 +77,21 @@ def init(
     model: str = DEFAULT_MODEL,
     model_names: Sequence[str] = (),
     jurisdiction: str = "DE",
+    names: Sequence[str] = (),
+    tasks: Mapping[str, Task] | None = None,
 ) -> dict[str, Any]:
-    """Write a whole gateway into an empty directory; returns what ``curtilage gateway init`` prints."""
+    """Write a whole gateway into an empty directory; returns what ``curtilage gateway init`` prints.
+
+    Args:
+        directory: where; empty, or not there.
+        listen: address and port.
+        upstreams: model hosts.
+        model: the served model that generates; the vendors' usual names stand for it.
+        model_names: more names that stand for it.
+        jurisdiction: where this gateway stands.
+        names: more vendor names to answer for, such as those of Azure's resources.
+        tasks: further served models and what they are for; the vendors' usual names for that stand for them.
+    """
     address, port = _parse_listen(listen)
     try:
         urls = [upstream_url(url) for url in upstreams]
@@ -102,17 +102,22 @@ def init(
         raise ConfigError(f"{config_path} is there already", rule="init never overwrites a gateway", fix="choose an empty directory")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     port = port or _free_port(address)
+    vendors = usual_names() | {name: dialect_of(name) for name in names}
     local = {"localhost": "any", address: "any"}
-    write_authority(directory, [*NAMES, "localhost"], [address, "127.0.0.1", "::1"])
+    write_authority(directory, [*vendors, "localhost"], [address, "127.0.0.1", "::1"])
     Signer.generate("gateway.local/ledger").save(directory / "ledger.key")
     identity, matter = "service-1", "matter-1"
     keys = provision(directory / "matters.db", [IdentitySpec(identity=identity, matter=matter, jurisdiction=jurisdiction)])
+    opened = Directory(directory / "matters.db")
+    key_id, secret = opened.issue_signing_key(identity)
+    opened.close()
     document = {
         "listen": [{"address": address, "port": port}],
         "tls": {"certificate": "gateway.pem", "key": "gateway.key"},
-        "names": {**NAMES, **local},
+        "names": {**vendors, **local},
         "upstreams": urls,
-        "models": dict.fromkeys((*DEFAULT_MODEL_NAMES, *model_names, model), model),
+        "models": model_map(model, model_names, tasks or {}),
+        "tasks": {name: task.value for name, task in (tasks or {}).items()},
         "ledger": {"directory": "ledger", "signing_key": "ledger.key"},
         "matters": "matters.db",
         "region": {"name": "local", "jurisdiction": jurisdiction},
@@ -126,10 +131,20 @@ def init(
         "address": shown,
         "ca": str(resolved / "ca.pem"),
         "key": keys[identity],
+        "aws_access_key_id": key_id,
+        "aws_secret_access_key": secret,
         "identity": identity,
         "matter": matter,
         "config": str(resolved / "gateway.yaml"),
     }
+
+
+def model_map(model: str, more: Sequence[str], tasks: Mapping[str, Task]) -> dict[str, str]:
+    """Which served model stands for each name that unmodified code asks for."""
+    found = dict.fromkeys((*GENERATING, *more, model), model)
+    for served, task in tasks.items():
+        found |= dict.fromkeys((*_USUAL[task], served), served)
+    return found
 
 
 def _parse_listen(text: str) -> tuple[str, int]:

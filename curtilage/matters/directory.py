@@ -6,6 +6,7 @@ costs microseconds, so a revoked key is dead without a restart and without a cac
 
 from __future__ import annotations
 
+import base64
 import getpass
 import hashlib
 import os
@@ -22,6 +23,7 @@ from typing import Any
 from curtilage.canonical import canonical_json, digest_of
 from curtilage.errors import ConfigError
 from curtilage.matters.model import (
+    SIGNING_PREFIX,
     Confidentiality,
     Grant,
     Identity,
@@ -328,6 +330,21 @@ class Directory(MoreChanges):
                 (key_id, identity, salt, hash_secret(salt, secret), expires_at),
             )
         return f"{KEY_PREFIX}{key_id}-{secret}"
+
+    def issue_signing_key(self, identity: str, *, valid_seconds: float | None = None) -> tuple[str, str]:
+        """Make a key that signs (AWS Signature Version 4) and return its id and its secret: the only time the secret is seen in clear.
+
+        A signature is checked with the secret itself, so that is what is kept, where matters' secrets are. Such a key is good for nothing
+        but signatures, and no other key is good for them (docs/adr/0010).
+        """
+        key_id, secret, salt = SIGNING_PREFIX + secrets.token_hex(9).upper(), secrets.token_bytes(30), secrets.token_bytes(16)
+        expires_at = time.time() + valid_seconds if valid_seconds is not None else None
+        with self._change("key.issue", key_id, identity=identity, expires_at=expires_at, signs=True) as db:
+            db.execute(
+                "INSERT INTO keys (id, identity, salt, digest, expires_at) VALUES (?, ?, ?, ?, ?)",
+                (key_id, identity, salt, secret, expires_at),
+            )
+        return key_id, base64.b64encode(secret).decode()
 
     def revoke_key(self, key_id: str) -> None:
         """Kill a key, at once, for every running gateway on this file."""

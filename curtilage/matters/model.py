@@ -47,9 +47,12 @@ class Identity:
     active: bool
 
 
+SIGNING_PREFIX = "CT"
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A gateway-issued key: only its salt and digest are kept."""
+    """A gateway-issued key: only its salt and digest are kept, but of one that signs, whose secret stands in the digest's place."""
 
     id: str
     identity: str
@@ -57,6 +60,11 @@ class Key:
     digest: bytes
     expires_at: float | None
     revoked: bool
+
+    @property
+    def signs(self) -> bool:
+        """Whether it is a key for signatures, and for nothing else."""
+        return self.id.startswith(SIGNING_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

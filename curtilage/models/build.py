@@ -58,6 +58,12 @@ def signing_key() -> KeyPair:
     return pair
 
 
+def trusts_another() -> bool:
+    """Whether this machine's models were signed elsewhere: it holds the signer's public key, as a bundle brought it, and no private one."""
+    keys = state_dir() / "keys"
+    return (keys / "model-signing.pub").is_file() and not (keys / "model-signing.key").exists()
+
+
 def input_digest(name: str = LAB_MODEL, recipe: Recipe = LAB_RECIPE, count: int = LAB_DOCUMENTS) -> str:
     """What a build of this name would be called, known before it is made: templates, code, recipe and library versions."""
     here = Path(__file__).parent
@@ -100,7 +106,9 @@ def _build(work: Path, digest: str, recipe: Recipe, count: int, say: Say) -> Non
         corpus, weights = Path(scratch) / "corpus", Path(scratch) / "model"
         dataset = generate(corpus, count=count, seed=recipe.seed)
         say(f"{dataset.count} synthetic documents, {dataset.digest[:19]}")
-        record = train(corpus, weights, recipe, say, clearance=cleared_by_generator(corpus))
+        # Beside the model's place, not in scratch: a killed build goes on from there.
+        saved = cached_models() / LAB_MODEL / f".{short(digest)}.checkpoint"
+        record = train(corpus, weights, recipe, say, clearance=cleared_by_generator(corpus), checkpoint=saved)
         for path in sorted(weights.iterdir()):
             shutil.copyfile(path, work / path.name)
     card = model_card(LAB_MODEL, record)

@@ -1,4 +1,4 @@
-"""``curtilage model``: build, import, sign, verify, list and fit."""
+"""``curtilage model``: build, import, sign, verify, list, fit, quantize, compare, and which version a region serves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from curtilage.errors import ConfigError
+from curtilage.models import quantize_commands, rollout_commands
 from curtilage.models.files import SIGNATURE
 from curtilage.models.fit_commands import fit
 from curtilage.models.import_commands import import_model
@@ -23,6 +24,16 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 app.command("fit", epilog="Example: curtilage model fit qwen3-14b --card L4 --concurrency 4 --context 8192")(fit)
 app.command("import", epilog="Example: curtilage model import ./Mistral-7B --name mistral-7b-instruct --licence Apache-2.0")(import_model)
+
+app.command("versions", epilog="Example: curtilage model versions lab")(rollout_commands.versions)
+app.command("promote", epilog="Example: curtilage model promote lab sha256:DIGEST")(rollout_commands.promote)
+app.command("adapter", epilog="Example: curtilage model adapter lab M-2031-0001 nda-adapter@sha256:DIGEST")(rollout_commands.adapter)
+app.command("rollback", epilog="Example: curtilage model rollback lab")(rollout_commands.rollback)
+app.command("judge", epilog="Example: curtilage model judge lab --calls calls.json --rollback")(rollout_commands.judge_version)
+app.command("quantize", epilog="Example: curtilage model quantize ~/.cache/curtilage/models/lab-mistral/DIGEST --to .state/models")(
+    quantize_commands.quantize_model
+)
+app.command("compare", epilog="Example: curtilage model compare DIR-BF16 DIR-INT8 --documents 200")(quantize_commands.compare_models)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -60,14 +71,14 @@ def build(
 @app.command(epilog="Example: curtilage model sign ./my-model --key model-signing.key")
 def sign(
     directory: Annotated[Path, typer.Argument(help="A model directory with its manifest.json.")],
-    key: Annotated[Path | None, typer.Option("--key", help="EC private key in PEM; default: this machine's.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="EC private key in PEM, or a pkcs11: URI; default: this machine's.")] = None,
     as_json: Json = False,
 ) -> None:
     """Sign every file of a model, leaving none aside."""
     if key is None:
         from curtilage.models.build import signing_key
 
-        key = signing_key().private
+        key = str(signing_key().private)
     signature = sign_directory(directory, key)
     if as_json:
         print_json({"directory": str(directory), "signature": str(signature)})

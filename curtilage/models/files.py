@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 SIGNATURE = "model.sig"
 MANIFEST = "manifest.json"
@@ -82,11 +83,11 @@ def check_loadable(root: Path) -> None:
         raise Unsafe("no weights: a model has at least one .safetensors file")
 
 
-def check_safetensors(path: Path, name: str) -> None:
-    """The header is whole, and the tensors fill the rest of the file without gap or overlap.
+def safetensors_header(path: Path, name: str) -> tuple[int, dict[str, Any]]:
+    """Where the tensors' bytes begin, and what the header says of each; the one reader of this format here.
 
     Raises:
-        Unsafe: truncated, oversized or inconsistent.
+        Unsafe: the header is not whole, not an object, or names a tensor twice (readers would disagree on which one counts).
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -98,12 +99,34 @@ def check_safetensors(path: Path, name: str) -> None:
             raise Unsafe(f"truncated safetensors: {name} announces a header of {length} bytes in a file of {size}")
         raw = stream.read(length)
     try:
-        header = json.loads(raw)
+        header = json.loads(raw, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise Unsafe(f"malformed safetensors header: {name}") from error
+    if not isinstance(header, dict) or not all(isinstance(entry, dict) for entry in header.values()):
+        raise Unsafe(f"malformed safetensors header: {name}")
+    return 8 + length, header
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def check_safetensors(path: Path, name: str) -> None:
+    """The header is whole, and the tensors fill the rest of the file without gap or overlap.
+
+    Raises:
+        Unsafe: truncated, oversized or inconsistent.
+    """
+    begins, header = safetensors_header(path, name)
+    size, position = path.stat().st_size, 0
+    try:
         tensors = sorted(
             ((*entry["data_offsets"], entry["dtype"], entry["shape"]) for key, entry in header.items() if key != "__metadata__"),
             key=lambda tensor: (tensor[0], tensor[1]),
         )
-        position = 0
         for begin, end, dtype, shape in tensors:
             expected = _ITEM_BYTES.get(dtype)
             elements = 1
@@ -118,5 +141,5 @@ def check_safetensors(path: Path, name: str) -> None:
         raise Unsafe(f"malformed safetensors header: {name}") from error
     if not tensors:
         raise Unsafe(f"empty safetensors: {name} holds no tensor")
-    if 8 + length + position != size:
-        raise Unsafe(f"truncated safetensors: {name} has {size} bytes, its header describes {8 + length + position}")
+    if begins + position != size:
+        raise Unsafe(f"truncated safetensors: {name} has {size} bytes, its header describes {begins + position}")

@@ -54,6 +54,7 @@ class Provenance(_Part):
     libraries: dict[str, str] = {}
     repository: str | None = None
     revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    quantized_from: Digest | None = None
 
 
 class ModelManifest(_Part):
@@ -76,6 +77,8 @@ class ModelManifest(_Part):
     content: Digest
     files: Annotated[tuple[ModelFile, ...], Field(min_length=1)]
     provenance: Provenance
+    adapter_of: Digest | None = None
+    """The version an adapter was made for; an adapter alone is no model."""
 
 
 class Variant(_Part):

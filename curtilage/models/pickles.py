@@ -12,7 +12,7 @@ import os
 import pickletools
 from pathlib import Path
 
-from curtilage.models.files import Unsafe, check_loadable, walk
+from curtilage.models.files import Unsafe, check_loadable, safetensors_header, walk
 
 PLAIN = frozenset({".json", ".jinja", ".md", ".txt", ".model", ".safetensors"})
 """Kinds of file a served model is made of (.model is a SentencePiece vocabulary; tekken and tokenizer files are JSON)."""
@@ -135,7 +135,4 @@ def tensor_names(path: Path) -> list[str]:
 
 def header(path: Path) -> dict[str, dict[str, object]]:
     """The header of a safetensors file."""
-    with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        found: dict[str, dict[str, object]] = json.loads(stream.read(length))
-    return found
+    return safetensors_header(path, path.name)[1]

@@ -11,18 +11,21 @@ import base64
 import json
 import os
 import tempfile
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from curtilage.canonical import file_digest
-from curtilage.errors import ConfigError, StepError
+from curtilage.errors import ConfigError, MachineError, StepError
 from curtilage.models.files import MANIFEST, SIGNATURE, Unsafe, check_loadable, walk
 from curtilage.models.manifest import ModelManifest, content_digest, read_manifest
 from curtilage.verdict import Verdict
 
 _PREDICATE = "https://model_signing/signature/v1.0"
+ON_TOKEN = "pkcs11:"  # noqa: S105 - the scheme of a URI
 _MAX_SIGNATURE_BYTES = 16 * 1024 * 1024
 
 
@@ -75,14 +78,19 @@ def create_keys(private: Path, public: Path) -> None:
         raise StepError("key", f"{public} does not belong to {private}", fix=f"remove {public}; it is written again from the private half")
 
 
-def sign(directory: Path, private_key: Path) -> Path:
+def sign(directory: Path, private_key: Path | str) -> Path:
     """Sign every file of ``directory`` into ``directory/model.sig``; a signature that is there already is replaced.
+
+    Args:
+        directory: the model.
+        private_key: an EC key in PEM, or the ``pkcs11:`` URI (RFC 7512) of one that stays on its token.
 
     Raises:
         StepError: the directory holds something that must not be loaded, or differs from its manifest.
-        ConfigError: the key cannot be read.
+        ConfigError: the key cannot be read or used.
+        MachineError: a token was named and PyKCS11 is not installed.
     """
-    from model_signing import hashing, signing
+    from model_signing import hashing
 
     target = directory / SIGNATURE
     try:
@@ -94,10 +102,7 @@ def sign(directory: Path, private_key: Path) -> Path:
         check_manifest(directory)
     except Unsafe as error:
         raise StepError("sign", f"{directory}: {error}", fix="build or import the model again") from error
-    try:
-        signer = signing.Config().use_elliptic_key_signer(private_key=private_key)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"key {private_key}: {_line(error)}", rule="models are signed with an EC key in PEM", fix="pass --key") from error
+    signer = _signer(private_key)
     signer.set_hashing_config(hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False))
     with tempfile.TemporaryDirectory(prefix="curtilage-sign-") as scratch:
         made = Path(scratch) / SIGNATURE
@@ -107,6 +112,31 @@ def sign(directory: Path, private_key: Path) -> Path:
     partial.write_bytes(content)
     partial.replace(target)
     return target
+
+
+def _signer(private_key: Path | str) -> Any:
+    from model_signing import signing
+
+    if isinstance(private_key, str) and private_key.startswith(ON_TOKEN):
+        if find_spec("PyKCS11") is None:
+            raise MachineError("PyKCS11 is not installed; a key on a token needs it\n  fix:  make deps (the pkcs11 extra)")
+        # A PIN in a command line is in every process list: it comes from a file that the URI names.
+        if "pin-value" in private_key:
+            raise ConfigError(
+                "a PKCS#11 URI with pin-value", rule="a PIN is not written where others read it", fix="pin-source=file:PRIVATE-FILE"
+            )
+        try:
+            return signing.Config().use_pkcs11_signer(pkcs11_uri=private_key)
+        except Exception as error:  # the token's driver raises errors of its own; whatever it is, nothing was signed
+            raise ConfigError(
+                f"token: {_line(error) or type(error).__name__}",
+                rule="a PKCS#11 URI names module-path, token, object and pin-source",
+                fix="see docs/models.md for one",
+            ) from error
+    try:
+        return signing.Config().use_elliptic_key_signer(private_key=Path(private_key))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"key {private_key}: {_line(error)}", rule="models are signed with an EC key in PEM", fix="pass --key") from error
 
 
 def verify(directory: Path, public_key: Path) -> VerifyResult:
@@ -135,6 +165,8 @@ def verify(directory: Path, public_key: Path) -> VerifyResult:
 def _verify(directory: Path, public_key: Path) -> ModelManifest:
     from model_signing import hashing, verifying
 
+    # The library compares absolute paths: a relative one would make the signature itself an extra file.
+    directory = directory.absolute()
     present = list(walk(directory))
     signature = directory / SIGNATURE
     if signature not in present:
@@ -142,7 +174,7 @@ def _verify(directory: Path, public_key: Path) -> ModelManifest:
     if signature.stat().st_size > _MAX_SIGNATURE_BYTES:
         raise Unsafe(f"signature too large: {signature.stat().st_size} bytes")
     content = signature.read_bytes()
-    _refuse_ignored_paths(content)
+    signed = _signed_digests(content)
     with tempfile.TemporaryDirectory(prefix="curtilage-verify-") as scratch:
         # The library reads the very bytes that were just judged, whatever happens to the file meanwhile.
         judged = Path(scratch) / SIGNATURE
@@ -154,16 +186,18 @@ def _verify(directory: Path, public_key: Path) -> ModelManifest:
         except Exception as error:  # the library raises what its parsers raise; whatever it is, the model is not verified
             raise Unsafe(_explain(error)) from error
     check_loadable(directory)
-    return check_manifest(directory)
+    # Every byte was just held against these digests; the manifest is held against them too, and nothing is read twice.
+    return check_manifest(directory, signed)
 
 
-def _refuse_ignored_paths(content: bytes) -> None:
-    """Refuse a signature that would leave something unsigned, before the library acts on it."""
+def _signed_digests(content: bytes) -> dict[str, str]:
+    """What was signed, file by file; a signature that would leave something unsigned is refused before the library acts on it."""
     try:
         statement: Any = json.loads(base64.b64decode(json.loads(content)["dsseEnvelope"]["payload"], validate=True))
         predicate, kind = statement["predicate"], statement["predicateType"]
         serialization = predicate["serialization"]
         ignored = serialization.get("ignore_paths") or []
+        resources = {str(item["name"]): str(item["digest"]) for item in predicate["resources"]}
         plain = (kind, serialization["method"], serialization["hash_type"], bool(serialization.get("allow_symlinks")))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unsafe(f"malformed signature: {SIGNATURE} is no signed model statement") from error
@@ -171,10 +205,15 @@ def _refuse_ignored_paths(content: bytes) -> None:
         raise Unsafe("signature ignores paths, which would stay unsigned: " + ", ".join(sorted(str(path) for path in ignored)))
     if plain != (_PREDICATE, "files", "sha256", False):
         raise Unsafe("signature is not over sha256 of plain files under the v1.0 statement")
+    return resources
 
 
-def check_manifest(directory: Path) -> ModelManifest:
+def check_manifest(directory: Path, known: Mapping[str, str] | None = None) -> ModelManifest:
     """The directory holds exactly the files its manifest lists.
+
+    Args:
+        directory: the model.
+        known: sha256 of its files by name, where they were computed just now; without them every file is read.
 
     Raises:
         Unsafe: no manifest, or it differs from the directory.
@@ -194,7 +233,8 @@ def check_manifest(directory: Path) -> ModelManifest:
     for path in sorted(listed.keys() - present.keys()):
         raise Unsafe(f"missing file: {path} is in the manifest")
     for name, file in sorted(listed.items()):
-        if present[name].stat().st_size != file.size_bytes or file_digest(present[name]) != f"sha256:{file.sha256}":
+        actual = known.get(name) if known is not None else file_digest(present[name]).removeprefix("sha256:")
+        if present[name].stat().st_size != file.size_bytes or actual != file.sha256:
             raise Unsafe(f"changed file: {name} differs from the manifest")
     if content_digest(manifest.files) != manifest.content:
         raise Unsafe("manifest: its content digest is not that of its files")

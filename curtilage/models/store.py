@@ -7,6 +7,7 @@ gives it its name.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -90,6 +91,7 @@ def stage(source: Path, private_key: Path, public_key: Path, destination: Path) 
         raise StepError("stage model", f"{source}: {error}", fix=f"remove {source} and build again") from error
     target = destination / manifest.name / short(manifest.digest)
     if target.exists() and verify(target, public_key).ok:
+        os.utime(target)  # it was staged just now, and a lab serves what was staged last
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))

@@ -1,7 +1,8 @@
 """Runs on the CRM's application server: the vendors' own SDKs, unmodified, given only their usual key slot.
 
 Takes ``{"key", "model_openai", "model_anthropic"}`` as its argument; prints
-``{"calls": [{"sdk", "version", "call", "outcome", "text", "code", "began", "seconds"}]}``.
+``{"calls": [{"sdk", "version", "call", "outcome", "text", "code", "began", "seconds", "entry"}]}``; ``entry`` is the id under which the
+gateway put the call on its ledger, where the SDK shows it.
 Nothing here names the gateway: the name resolves to it, and its certificate is checked against the region's CA (``SSL_CERT_FILE``).
 """
 
@@ -27,6 +28,14 @@ RECORD = json.dumps(
     }
 )
 PROMPT = f"Summarise this record in one sentence: {RECORD}"
+PLAIN = "What is a limitation of liability?"
+ENTRIES: list[str] = []
+
+
+def noted(answer: Any) -> Any:
+    """The SDK's answer, its request's id kept."""
+    ENTRIES.append(str(getattr(answer, "_request_id", None) or ""))
+    return answer
 
 
 def openai_calls() -> tuple[Any, Calls]:
@@ -35,8 +44,12 @@ def openai_calls() -> tuple[Any, Calls]:
     message = [{"role": "user", "content": PROMPT}]
     model = ORDER["model_openai"]
 
+    def plain() -> Any:
+        question = [{"role": "user", "content": PLAIN}]
+        return noted(client.chat.completions.create(model=model, messages=question, max_tokens=24)).choices[0].message.content
+
     def unary() -> Any:
-        return client.chat.completions.create(model=model, messages=message, max_tokens=24).choices[0].message.content
+        return noted(client.chat.completions.create(model=model, messages=message, max_tokens=24)).choices[0].message.content
 
     def stream() -> Any:
         chunks = client.chat.completions.create(model=model, messages=message, max_tokens=24, stream=True)
@@ -45,7 +58,7 @@ def openai_calls() -> tuple[Any, Calls]:
     def files() -> Any:
         return client.files.list().data
 
-    return openai, {"chat": unary, "chat stream": stream, "files": files}
+    return openai, {"chat without a record": plain, "chat": unary, "chat stream": stream, "files": files}
 
 
 def anthropic_calls() -> tuple[Any, Calls]:
@@ -55,7 +68,7 @@ def anthropic_calls() -> tuple[Any, Calls]:
     model = ORDER["model_anthropic"]
 
     def unary() -> Any:
-        return client.messages.create(model=model, messages=message, max_tokens=24).content[0].text
+        return noted(client.messages.create(model=model, messages=message, max_tokens=24)).content[0].text
 
     def stream() -> Any:
         with client.messages.stream(model=model, messages=message, max_tokens=24) as chunks:
@@ -72,15 +85,18 @@ def main() -> None:
             began, clock = time.monotonic(), time.time()
             entry: dict[str, Any] = {"sdk": sdk.__name__, "version": sdk.__version__, "call": name}
             entry |= {"text": None, "code": None, "began": clock}
+            ENTRIES.clear()
             try:
                 entry |= {"outcome": "answered", "text": call()}
             except sdk.APIStatusError as error:
                 body = error.body if isinstance(error.body, dict) else {}
                 detail = body.get("error", body)
+                ENTRIES.append(str(getattr(error, "request_id", None) or ""))
                 entry |= {"outcome": f"refused {error.status_code}", "code": detail.get("code") or detail.get("message")}
             except sdk.APIError as error:
                 entry |= {"outcome": "failed", "code": f"{type(error).__name__}: {error.__cause__ or error}"[:300]}
             entry["seconds"] = round(time.monotonic() - began, 2)
+            entry["entry"] = ENTRIES[-1] if ENTRIES else None
             calls.append(entry)
     sys.stdout.write(json.dumps({"calls": calls}) + "\n")
 

@@ -208,7 +208,7 @@ _ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16
 
 def it_fiscal(text: str) -> bool:
     """Italian codice fiscale: DM 23-12-1976 control letter."""
-    code = text.upper()
+    code = text.replace(" ", "").upper()
     total = 0
     for index, char in enumerate(code[:15]):
         value = int(char) if char.isdigit() else ord(char) - 65
@@ -333,11 +333,6 @@ def salesforce_id(text: str) -> bool:
         if text[15 + chunk].upper() != _SALESFORCE[value]:
             return False
     return True
-
-
-def email(text: str) -> int | None:
-    """An address of RFC 5321's lengths."""
-    return len(text) if len(text) <= 320 and ".." not in text else None
 
 
 def trimmed(text: str) -> int | None:

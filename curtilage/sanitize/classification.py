@@ -3,7 +3,8 @@
 Salesforce keeps it per field (Setup, Data Classification): ``securityClassification`` (Public, Internal, Confidential, Restricted,
 MissionCritical), ``complianceGroup`` (PII, GDPR, HIPAA, …) and ``businessStatus``. The importer reads what the platform's own tools export:
 CustomField metadata (XML of the Metadata API or a source project), or JSON rows of the Tooling API's FieldDefinition. With a classification
-the default is to deny: a custom field nobody classified is treated as privileged.
+the default is to deny: a custom field nobody classified is treated as privileged. An open field of a compliance group is personal data as a
+whole, whatever stands in it.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ _CUSTOM = re.compile(r"(?i)\w+__(?:c|pc|r|pr|x|e|b)")
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """The custom fields that may pass, by lower-case API name without namespace and object."""
+    """The custom fields that may pass, by lower-case API name without namespace and object; of those, the ones that are personal data."""
 
     allowed: frozenset[str]
     denied: frozenset[str] = frozenset()
+    personal: frozenset[str] = frozenset()
 
     def refuses(self, segment: str) -> bool:
         """Whether a key is a custom field that was classified closed, or not at all."""
@@ -37,6 +39,11 @@ class Classification:
         if not _CUSTOM.fullmatch(lower):
             return False
         return _field(lower) not in self.allowed
+
+    def is_personal(self, segment: str) -> bool:
+        """Whether a key is a custom field of a compliance group."""
+        lower = segment.strip().lower()
+        return _CUSTOM.fullmatch(lower) is not None and _field(lower) in self.personal
 
 
 def _field(name: str) -> str:
@@ -49,6 +56,7 @@ def build(rows: Iterable[Mapping[str, Any]]) -> Classification:
     """A classification from rows with a field's API name and level; one field of one name on two objects takes the stricter level."""
     allowed: set[str] = set()
     denied: set[str] = set()
+    personal: set[str] = set()
     for row in rows:
         name, level = str(row["field"]), str(row.get("level") or "").replace(" ", "").lower()
         if not _API_NAME.fullmatch(name) or (level and level not in LEVELS):
@@ -59,7 +67,9 @@ def build(rows: Iterable[Mapping[str, Any]]) -> Classification:
             )
         if _CUSTOM.fullmatch(name.rpartition(".")[2]):
             (allowed if level in OPEN_LEVELS else denied).add(_field(name.lower()))
-    return Classification(frozenset(allowed - denied), frozenset(denied))
+            if str(row.get("groups") or "").strip():
+                personal.add(_field(name.lower()))
+    return Classification(frozenset(allowed - denied), frozenset(denied), frozenset(personal - denied))
 
 
 def load(path: Path) -> Classification:
@@ -85,7 +95,8 @@ def _json(path: Path) -> Iterator[dict[str, Any]]:
         tree = tree.get("records") or tree.get("fields") or tree.get("result", {}).get("records") or []
     for row in tree:
         name = row.get("QualifiedApiName") or row.get("fullName") or row.get("field") or row["name"]
-        yield {"field": name, "level": row.get("SecurityClassification") or row.get("securityClassification") or row.get("level")}
+        level = row.get("SecurityClassification") or row.get("securityClassification") or row.get("level")
+        yield {"field": name, "level": level, "groups": row.get("ComplianceGroup") or row.get("complianceGroup")}
 
 
 def _xml(path: Path) -> Iterator[dict[str, Any]]:
@@ -97,4 +108,5 @@ def _xml(path: Path) -> Iterator[dict[str, Any]]:
     fields = [root] if root.tag == f"{name_space}CustomField" else root.iter(f"{name_space}fields")
     for field in fields:
         name = field.findtext(f"{name_space}fullName") or path.name.partition(".")[0]
-        yield {"field": name, "level": field.findtext(f"{name_space}securityClassification")}
+        level, groups = (field.findtext(f"{name_space}{tag}") for tag in ("securityClassification", "complianceGroup"))
+        yield {"field": name, "level": level, "groups": groups}

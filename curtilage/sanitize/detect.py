@@ -1,6 +1,6 @@
 """Finding personal data and secrets in one text: patterns and names over the folded text, overlaps resolved, spans in the original."""
 
-# ruff: noqa: SIM905 - a list of words is read as words
+# ruff: noqa: E501, SIM905 - a list of words is read as words
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ _AMOUNT_AFTER = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT_BEFORE = re.compile(r"(?:€|£|\$|¥|\b(?:EUR|USD|CHF|GBP|JPY|SEK|NOK|DKK|PLN))\s?$", re.IGNORECASE)
+_BANKING = re.compile(
+    r"\b(?:bic|swift|iban|bank\w*|banque\w*|banc[ao]\w*|wire\w*|transfer\w*|überweis\w*|konto\w*|zahl\w*|virement\w*|virer|compte\w*|bonific\w*|conto|transf[eé]r\w*|trasf\w*|cuenta\w*|payment\w*|account\w*|pagament\w*|pago\w*|paiement\w*|intermediary|correspondent)\b",
+    re.IGNORECASE,
+)
+# A row of digits behind such a word is that thing's number, whatever its check digit says by chance.
+_BARE = frozenset(
+    "PHONE FR_SIREN FR_TAX_ID DE_TAX_ID PL_PESEL PL_CARD RO_CNP CZ_RODNE BG_EGN EE_LT_PERSONAL GR_AMKA SI_EMSO NO_BIRTH IS_KENNITALA LU_MATRICULE US_EIN".split()
+)
+_OTHER_NUMBER = re.compile(
+    r"(?:\b(?:order|invoice|serial|tracking|ticket|sku|part|lot|batch|build|page|item|article|product|timestamp|bestell\w*|auftrag\w*|rechnung\w*|artikel\w*|serien\w*|sendung\w*|inventar\w*|seite|charge"
+    r"|commande|facture|série|suivi|colis|lot|page|ordine|fattura|serie|articolo|spedizione|lotto|pagina|pedido|factura|artículo|envío|lote|página)(?:[ \-](?:no|nr|number|code|nummer|n))?[.°º]{0,2}|#)[\s:#=°º.]{0,3}$",
+    re.IGNORECASE,
+)
 _GROUPS_BEFORE = re.compile(r"\d[ .,]$")
 
 
@@ -82,15 +95,34 @@ def _explained(text: str, type_: str, start: int, end: int) -> bool:
     """Whether the words around say that a number is something else."""
     if type_ == "IP_ADDRESS":
         return _NOT_AN_ADDRESS.search(text, max(0, start - 16), start) is not None
+    if type_ == "BIC":  # eight or eleven capitals are a bank's code where banks are spoken of, else a word
+        sure = text[start + 6] == text[start + 7] or text.endswith("XXX", start, end)  # a place such as FF, PP, MM, ZZ
+        return text[start:end].isalpha() and not sure and _BANKING.search(text) is None
+    if type_ in _BARE and text[start:end].replace(" ", "").isalnum() and _OTHER_NUMBER.search(text, max(0, start - 28), start):
+        return True
     if type_ not in _NUMERIC:
         return False
     if _AMOUNT_AFTER.match(text, end) or _AMOUNT_BEFORE.search(text, max(0, start - 5), start):
         return True
     # The tail of a longer row of digit groups is no number of its own.
-    return type_ in ("PHONE", "FR_SIREN") and _GROUPS_BEFORE.search(text, max(0, start - 2), start) is not None
+    return type_ in ("PHONE", "FR_SIREN") and text[start] != "+" and _GROUPS_BEFORE.search(text, max(0, start - 2), start) is not None
 
 
 def _without_overlaps(found: list[tuple[int, int, int, str]]) -> list[tuple[int, int, int, str]]:
+    """Cluster by cluster: finds that share no letter, also not through others, have nothing to settle."""
+    settled: list[tuple[int, int, int, str]] = []
+    cluster: list[tuple[int, int, int, str]] = []
+    reach = 0
+    for item in sorted(found):
+        if cluster and item[0] >= reach:
+            settled += _settle(cluster)
+            cluster = []
+        cluster.append(item)
+        reach = max(reach, item[1])
+    return settled + _settle(cluster)
+
+
+def _settle(found: list[tuple[int, int, int, str]]) -> list[tuple[int, int, int, str]]:
     kept: list[tuple[int, int, int, str]] = []
     for start, end, rank, type_ in sorted(found, key=lambda item: (item[0] - item[1], item[2], item[0])):
         low, high = start, end

@@ -92,3 +92,7 @@ class FieldRules:
         if len(key) > 512:  # no API name is this long; prose used as a key is looked at as text
             return False
         return any(map(self._segment_is_privileged, fold(key).strip().split(".")))
+
+    def is_personal(self, key: str) -> bool:
+        """Whether the classification says that a key's value is personal data as a whole."""
+        return self._classification is not None and any(map(self._classification.is_personal, fold(key).strip().split(".")))

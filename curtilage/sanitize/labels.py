@@ -15,7 +15,8 @@ _PERSON = re.compile(
 _ADDRESS = re.compile(
     r".*(?:street|postalcode|zipcode|postcode|streetaddress|addressline\d?|homeaddress|mailingaddress|billingaddress|hausnummer|strasse|anschrift|postleitzahl|indirizzo|direccion|codepostal)|address|adresse|plz|zip|cap"
 )
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-zà-ÿ]+|[A-Z]+|\d+|[^\W\d_]+")
+# A lower-case letter by itself begins no new word behind it: "KvK", but "taxId".
+_BORDERS = re.compile(r"(?<=[a-zà-ÿ]{2})(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-zà-ÿ]{2})|(?<=[^\W\d_])(?=\d)|[_\W]+")
 # Keys under which prose or the dialect's own words stand: they say nothing about the value.
 _PLAIN = frozenset(
     "content text role type id model input prompt arguments output parts messages system description title format query documents thinking reasoning refusal delta object status reason finish_reason stop language source summary "
@@ -29,7 +30,7 @@ def label_of(key: str) -> str:
     if key.lower() in _PLAIN or len(key) > 80:
         return ""
     base = re.sub(r"__(?:c|r|pc|pr|x)$", "", key)
-    return " ".join(_WORDS.findall(base.rpartition(".")[2]))
+    return _BORDERS.sub(" ", base.rpartition(".")[2]).strip()
 
 
 @lru_cache(maxsize=8192)

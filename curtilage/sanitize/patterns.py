@@ -13,6 +13,7 @@ from typing import Any
 import re2
 
 from curtilage.sanitize.checks import Check
+from curtilage.sanitize.unicode import fold
 
 SECRET = "SECRET"  # noqa: S105 - a type's name
 
@@ -67,14 +68,16 @@ class PatternTable(tuple[Pattern, ...]):
 
 
 LETTER = "A-Za-zÀ-ɏ"  # \\pL would compile to a program RE2 runs out of memory on; folded text has Latin look-alikes as Latin
-_MARKS = r"[\s\"'*_:=#().|>\-]"
+_MARKS = r"[\s\"'*_:=#().,;|<>/`„“”«»\-]"
 _NUMBER_WORD = (
-    rf"(?:{_MARKS}{{0,3}}(?:n\.?[º°]|n\.o|(?:no|nos|number|num|nr|nummer|numéro|numero|número|n|id|code|is|was|ist|war|lautet|est|è|es|era"
+    rf"(?:{_MARKS}{{0,3}}(?:n\.?[º°]|n\.o|(?:no|nos|number|num|nr|nummer|numéro|numero|número|n|id|code"
+    r"|is|was|namely|nämlich|à savoir|cioè|es decir|ist|war|lautet|est|è|es|era"
     rf"|sous le|als|of the \w{{3,12}}|of|for|de la|de|del|della|di|du|der|des|mit der|vom)(?:[^{LETTER}]|\b))){{0,3}}{_MARKS}{{0,4}}"
 )
 
 
-_FILLER = rf"(?:(?: [{LETTER}]{{1,16}}){{1,3}}[\s:=(]|)"
+_FILLER = rf"(?:(?:,? [{LETTER}]{{1,16}}){{1,3}}[\s:=(,;]|)"
+_CELL = r"(?:</t[dh]>\s*<t[dh]>)?"
 
 
 def context(words: str, value: str, *, near: bool = False) -> str:
@@ -85,19 +88,25 @@ def context(words: str, value: str, *, near: bool = False) -> str:
         value: the identifier's shape.
         near: up to three other words may stand between ("the BSN of the Dutch employee is …"); for shapes that are nothing else there.
     """
-    return rf"(?i:\b(?:{words}){_FILLER if near else ''}{_NUMBER_WORD})({value})\b"
+    return rf"(?i:\b(?:{fold(words)}){_FILLER if near else ''}{_CELL}{_NUMBER_WORD})({value})\b"
+
+
+def behind(words: str, value: str) -> str:
+    """The next number behind one of the words, whatever stands between; for identifiers with a check digit. The value is group 1."""
+    return rf"(?i:(?:\b|^)(?:{fold(words)})[^\d\n]{{0,64}}?(?:\n[^\d\n]{{0,16}}?)?)\b({value})\b"
 
 
 @lru_cache(maxsize=1)
 def default_patterns() -> PatternTable:
     """The shipped patterns, compiled once."""
-    from curtilage.sanitize import patterns_contact, patterns_identity, patterns_legal, patterns_money, patterns_secret
+    from curtilage.sanitize import patterns_contact, patterns_europe, patterns_identity, patterns_legal, patterns_money, patterns_secret
 
     rows: tuple[Row, ...] = (
         *patterns_secret.ROWS,
         *patterns_contact.FIRST,
         *patterns_money.ROWS,
         *patterns_identity.ROWS,
+        *patterns_europe.ROWS,
         *patterns_legal.ROWS,
         *patterns_contact.LAST,
     )

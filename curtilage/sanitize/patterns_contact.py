@@ -35,7 +35,7 @@ FIRST: tuple[Row, ...] = (
     (
         "EMAIL",
         rf"(?:mailto:)?([{LETTER}0-9.!#$&*/=?^_`{{|}}~%+'\-]*[{LETTER}0-9_%+\-]@(?:[{LETTER}0-9\-]+\.)+[{LETTER}][{LETTER}0-9\-]*[{LETTER}])",
-        checks.email,
+        None,
     ),
     ("EMAIL", r"\"[^\"\s]{1,64}\"@(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}", None),
     (
@@ -48,6 +48,7 @@ FIRST: tuple[Row, ...] = (
 
 LAST: tuple[Row, ...] = (
     ("DATE_OF_BIRTH", rf"(?i:(?:\b|[(])(?:{_BORN})(?:\s*\((?:DD|MM|TT|JJ|GG)[^)]{{2,12}}\))?[\s\"'*:=(>,\-]{{0,4}}(?:(?:is|was|ist|war|lautet|est|è|es|on|of|am|le|il|el|the)\s+){{0,2}})({DATE})", None),
+    ("DATE_OF_BIRTH", r"(?i:\b(?:BDAY|DOB|birth ?date|date of birth|Geburtsdatum)[\s\"':=]{1,4})((?:19|20)\d{2}[01]\d[0-3]\d)\b", None),
     ("DATE_OF_BIRTH", rf"({DATE})(?i: in [\w\-]+)? (?:geboren|born|née?)\b", None),
     ("DATE_OF_BIRTH", rf"[(,] ?\* ?({DATE})", None),
     ("IP_ADDRESS", r"(?:^|[^\w.])((?:\d{1,3}\.){3}\d{1,3})(?:\b|/\d{1,2})", whole(checks.address)),
@@ -72,7 +73,7 @@ LAST: tuple[Row, ...] = (
     ("POSTCODE", r"\b(?:D|A|CH|F|I|E|B|L|NL)-\d{4,5} [A-ZÀ-Þ][A-Za-zÀ-ɏ\-]+", None),
     ("POSTCODE", context(r"PLZ|Postleitzahl|post ?code|zip(?: ?code)?|code postal|CAP|C\.A\.P\.|código postal|C\.P\.", r"\d{4,5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z0-9]? ?\d[A-Z]{2}|\d{4} ?[A-Z]{2}"), None),
     # Telephone numbers
-    ("PHONE", r"(?:^|[^\w+])(\+\d{1,3}[ .\-/]{0,2}(?:\(0?\d{0,5}\)[ .\-/]{0,2})?\d(?:[ .\-/]{0,3}\d){5,13}(?: ?(?:x|ext\.?|Durchwahl|DW|poste) ?\d{1,5})?)\b", checks.phone_prefix),
+    ("PHONE", r"(?:^|[^\w+])(\+\d{1,3}[ \t.\-/]{0,2}(?:\(0?\d{0,5}\)[ \t.\-/]{0,2})?\d(?:[ \t.\-/]{0,3}\d){5,13}(?: ?(?:x|ext\.?|Durchwahl|DW|poste) ?\d{1,5})?)\b", checks.phone_prefix),
     ("PHONE", r"(?:^|[^\w.,/\-])(00[1-9]\d{0,2}[ .\-/]{0,2}(?:\(0\)[ .\-/]?)?\d(?:[ .\-/]{0,2}\d){6,12}(?: ?(?:x|ext\.?) ?\d{1,5})?)\b", checks.phone_prefix),
     ("PHONE", r"(?:^|[^\w.,/\-])((?:\(0\d{1,5}\)[ /\-.]{0,3}|0[1-9]\d{0,4}[ /\-.]{1,3})\d(?:[ /.\-]{0,3}\d){4,9})\b", whole(checks.phone_national)),
     ("PHONE", r"(?:^|[^\w.\-])((?:\+?1[ .\-])?\(?[2-9]\d{2}\)?[ .\-]{0,2}[2-9]\d{2}[ .\-]\d{4}(?: ?(?:x|ext\.?) ?\d{1,5})?)\b", whole(checks.phone)),

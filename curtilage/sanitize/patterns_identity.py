@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from curtilage.sanitize import checks, checks_national
 from curtilage.sanitize.checks import whole
-from curtilage.sanitize.patterns import Row, context
+from curtilage.sanitize.patterns import Row, behind, context
 
 _DOCUMENT = r"[A-Z0-9]{6,12}|[A-Z]{1,3}[ \-]?\d{2,3}[ \-]?\d{3,5}[A-Z]{0,2}|\d{2,3} \d{3} \d{3,4}"
 ROWS: tuple[Row, ...] = (
@@ -137,9 +137,6 @@ ROWS: tuple[Row, ...] = (
     ("PT_NIF", context(r"NIF|contribuinte|N\.º de contribuinte", r"\d{3} ?\d{3} ?\d{3}", near=True), None),
     ("CZ_RODNE", r"\b\d{6}/\d{3,4}\b", whole(checks_national.cz_rodne)),
     ("RO_CNP", r"\b[1-8]\d{12}\b", whole(checks_national.ro_cnp)),
-    ("BG_EGN", context(r"EGN|ЕГН", r"\d{10}", near=True), None),
-    ("HR_OIB", context(r"OIB", r"\d{11}", near=True), None),
-    ("GR_AMKA", context(r"AMKA|AFM", r"\d{9}|\d{11}", near=True), None),
     ("LU_MATRICULE", context(r"matricule(?: nationale?)?", r"(?:19|20)\d{2} ?\d{2} ?\d{2} ?\d{3} ?\d{2}", near=True), None),
     ("PASSPORT", r"\b[PIACV][A-Z<][A-Z]{3}[A-Z]+(?:<[A-Z]+)*<<[A-Z<]{4,}(?:\s{1,4}[A-Z0-9<]{28,44})?", None),
     ("PASSPORT", r"\b[A-Z0-9<]{9}\d(?:[A-Z]{3}|D<<)\d{7}[MFX<]\d{7}[A-Z0-9<]{2,16}", whole(checks.mrz)),
@@ -152,6 +149,14 @@ ROWS: tuple[Row, ...] = (
             r"|documento de identidad|travel document|residence permit|Aufenthaltstitel|titre de séjour|permesso di soggiorno",
             _DOCUMENT,
             near=True,
+        ),
+        checks.has_digits,
+    ),
+    (
+        "PASSPORT",
+        behind(
+            r"passports?|Reisepass\w*|passeport|pasaporte|passaporto|paspoort\w*|Personalausweis\w*|carte (?:nationale )?d'identité|carta d'identità|identity card",
+            r"[A-Z0-9]{8,9}",
         ),
         checks.has_digits,
     ),
@@ -169,7 +174,7 @@ ROWS: tuple[Row, ...] = (
         "LICENCE_PLATE",
         context(
             r"licen[cs]e plate|number plate|registration(?: plate| mark)|(?:amtliches )?Kennzeichen|plaque(?: d'immatriculation)?|immatriculation|targa|matrícula|kenteken",
-            r"[A-ZÄÖÜ]{1,3}[\- ]?[A-Z]{1,2}[\- ]?\d{1,4}[EH]?|[A-Z]{2}[\- ]?\d{3}[\- ]?[A-Z]{2}|\d{4} ?[A-Z]{3}|[A-Z]{2}\d{2} ?[A-Z]{3}|[A-Z0-9]{1,4}[\- ][A-Z0-9]{2,4}(?:[\- ][A-Z0-9]{1,3})?",
+            r"[A-Z]{2}[\- ]?\d{3}[\- ]?[A-Z]{2}|[A-Z]{2}\d{2} ?[A-Z]{3}|\d{4} ?[A-Z]{3}|[A-ZÄÖÜ]{1,3}[\- ][A-Z]{1,2}[\- ]?\d{1,4}[EH]?|[A-ZÄÖÜ]{1,3}[A-Z]{1,2}[\- ]?\d{1,4}[EH]?|[A-Z0-9]{1,4}[\- ][A-Z0-9]{2,4}(?:[\- ][A-Z0-9]{1,3})?",
             near=True,
         ),
         checks.has_digits,

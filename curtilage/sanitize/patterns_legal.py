@@ -44,6 +44,8 @@ ROWS: tuple[Row, ...] = (
     ("CASE_NUMBER", r"\b\d{2}-\d{2}\.\d{3}\b", None),
     ("CASE_NUMBER", r"\bN° ?(?:Portalis )?[A-Z0-9]{4} ?[A-Z]?-[A-Z]-[A-Z0-9]{3}-[A-Z0-9]{4,8}\b|\b[A-Z]\.\d{2}\.\d{4}\.[FN]\b", None),
     # Italy, Spain, Netherlands, Poland
+    ("CASE_NUMBER", r"\b(?:R\.?G\.?(?:N\.?R\.?|E\.?|A\.?C\.?|L\.?|T\.?)?|RGAC|RGNR) ?\d{1,6}/(?:(?:19|20)\d{2}|\d{4,6})\b", None),
+    ("CASE_NUMBER", r"\b(?:STS|ATS|STSJ|SAP|SAN|STC|ATC|SJPI)(?: \d{1,2}ª)?,? (?:núm\. |n\.º )?\d{1,6}/(?:19|20)\d{2}\b", None),
     ("CASE_NUMBER", context(r"R\.?G\.?(?:N\.?R\.?|E\.?|A\.?C\.?|L\.?|T\.?)?|procedimento|ruolo generale|sentenza|Cass\.|proc\. ?pen\.|N\. ?Reg", r"\d{1,6} ?/ ?(?:19|20)?\d{2}"), None),
     ("CASE_NUMBER", context(r"autos|procedimiento(?: ordinario| abreviado| verbal)?|rollo(?: de apelación)?|recurso(?: de casación| de apelación)?|expediente|diligencias(?: previas)?|juicio(?: verbal| ordinario)?|ejecución|NIG|N\.I\.G\.", r"\d{1,6}/(?:19|20)\d{2}|\d{5} ?\d{2} ?\d ?(?:19|20)\d{2} ?\d{7}|\d{19}"), None),
     ("CASE_NUMBER", context(r"zaaknummer|rolnummer|parketnummer|rekestnummer|sygn(?:atura)?\.?(?: akt)?|zaak", r"[A-Z]?/?\d{1,3}/\d{4,8}(?: ?/ ?[A-Z]{2,3} ?[A-Z]{0,3} ?\d{2}[\-/]\d{1,5})?|\d{2}[/.\-]\d{3,6}(?:[/.\-]\d{2})?|[IVX]+ [A-Z][A-Za-z]{0,3} \d{1,5}/\d{2}"), None),
@@ -68,6 +70,7 @@ ROWS: tuple[Row, ...] = (
         checks.file_number,
     ),
     # Matters, files and the CRM
+    ("CASE_NUMBER", r"(?i:\bcase (?:number|no\.?|nr\.?)[\s:=#\"']{1,4}(?:is )?)(\d{5,12})\b", None),
     (
         "MATTER_NUMBER",
         context(

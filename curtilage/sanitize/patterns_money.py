@@ -16,9 +16,14 @@ _VAT = (
     r"|GB(?:GD|HA)\d{3}"
 )
 ROWS: tuple[Row, ...] = (
-    ("IBAN", r"(?i)\b[A-Z]{2}\d{2}(?:[ \-.]{0,2}[A-Z0-9]){11,36}", checks.iban),
+    ("IBAN", r"(?i)\b[A-Z]{2}\d{2}(?:[\s\-._]{0,2}[A-Z0-9]){11,36}", checks.iban),
     ("IBAN", r"(?i)\b[A-Z]{2} ?\d ?\d(?:[ ]?[A-Z0-9]){11,33}", checks.iban),
-    ("CREDIT_CARD", r"\b\d(?:[ \-.]?\d){12,18}\b", whole(checks.card)),
+    ("IBAN", r"(?:[a-z0-9_]|IBAN)([A-Z]{2}\d{2}[A-Z0-9]{11,30})", checks.iban),
+    # In fours, so that a number in front of it or behind it does not hide it.
+    ("IBAN", r"\b[A-Z]{2}\d{2}(?:[\s\-.]?[A-Z0-9]{4}){2,7}(?:[\s\-.]?[A-Z0-9]{1,3})?\b", checks.iban),
+    ("CREDIT_CARD", r"\b[3-6]\d{3}[\s\-._]?\d{4}[\s\-._]?\d{4}[\s\-._]?\d{4}\b", whole(checks.card)),
+    ("CREDIT_CARD", r"\b3[47]\d{2}[\s\-._]?\d{6}[\s\-._]?\d{5}\b", whole(checks.card)),
+    ("CREDIT_CARD", r"\b\d(?:[\s\-._]?\d){12,18}\b", whole(checks.card)),
     ("LEI", r"\b[A-Z0-9]{18}\d{2}\b", whole(checks.lei)),
     ("VAT_ID", rf"\b(?:{_VAT})\b", whole(checks.vat_shape)),
     ("VAT_ID", r"\bCHE[\- ]?\d{3}[. ]?\d{3}[. ]?\d{3} ?(?:MWST|TVA|IVA)\b", None),

@@ -10,6 +10,7 @@ worker to lose (docs/adr/0007). What a rule is not sure of stays, except behind 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Set
 from functools import lru_cache
 
@@ -28,17 +29,22 @@ from curtilage.sanitize.names import (
     SURNAME_OR_WORD,
     key_of,
 )
-from curtilage.sanitize.people_tokens import Token, lower_case_names, tokens_of
+from curtilage.sanitize.people_tokens import Token, capitalised, frequent_given, is_dull, lower_case_names, tokens_of
 from curtilage.sanitize.shapes import score
 
 PERSON = "PERSON"
 
 _GAP = re.compile(
-    r"[ \t]{0,2}\n?[ \t]{0,2}(?:(?:von|van|vom|zu|zum|zur|der|den|ten|ter|de|del|della|delle|dello|degli|dei|di|da|dal|do|dos|das|du|des|la|le|lo|el|al|te|op|af|bin|bint|ibn|ben|abu|av|af|y|e|i)"
+    r"[ \t]{0,2}\n?[ \t]{0,2}(?:(?:von|van|vom|zu|zum|zur|der|den|ten|ter|de|los|las|del|della|delle|dello|degli|dei|di|da|dal|do|dos|das|du|des|la|le|lo|el|al|te|op|af|bin|bint|ibn|ben|abu|av|af|y|e|i)"
     r"[ \t]+){0,3}"
 )
+_JOINED = re.compile(r"[ \t](?:e|i|y)[ \t]+$")
+_STRONG_PARTICLE = re.compile(r"[ \t](?:von|van|vom|zu|der|den|ter|ten|bin|bint|ibn|ben|abu|al|el|af|av)[ \t]")
 _LOWER_PARTICLE = re.compile(r"[ \t](?:von|van|de|del|della|di|da|du|der|den|ter|la|le|bin|ibn|al|el|y)[ \t]")
 _CUE = re.compile(words.CUES + r"$", re.IGNORECASE)
+_ROLE = re.compile(words.ROLES + r"$", re.IGNORECASE)
+_PARTY_BEFORE = re.compile(r"(?:\./\.|\bc/|\bgegen|/\.|\bcontr[aoe]|(?<=\w )c\.)\s{1,2}$")
+_PARTY_AFTER = re.compile(r"\s{1,2}(?:\./\.|c/|/\.)\s")
 _TITLE_BEFORE = re.compile(words.TITLES + r"$")
 _SURE_TITLE_BEFORE = re.compile(words.SURE_TITLES + r"$")
 _SURE_TITLE_ANYWHERE = re2.compile(words.SURE_ANYWHERE)
@@ -67,13 +73,14 @@ def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int
         known: words, as the table spells them, that were part of a name earlier in the call; they are names here too.
     """
     if text.islower():
-        return lower_case_names(text)
-    tokens = tokens_of(text)
-    if not tokens:
-        return []
-    spans: list[tuple[int, int]] = []
-    learned: set[str] = set()
+        return lower_case_names(text, sure=False)
+    # People who type in a hurry leave the capitals out of names before they leave them out of sentences.
+    spans: list[tuple[int, int]] = [] if frequent_given().isdisjoint(text.split()) else lower_case_names(text, sure=True)
     titled = _SURE_TITLE_ANYWHERE.search(text) is not None
+    if not titled and not known and all(map(is_dull, capitalised(text))):
+        return spans
+    tokens = tokens_of(text)
+    learned: set[str] = set()
     index = 0
     while index < len(tokens):
         token = tokens[index]
@@ -86,6 +93,7 @@ def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int
             spans.append((run[0].start, run[-1].end))
             learned.update(_key(token) for token in run if _telling(token))
         index += max(1, taken)
+    spans.sort()
     learned |= known
     if learned:
         spans += [
@@ -93,12 +101,18 @@ def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int
             for token in tokens
             if not token.initial
             and _key(token) in learned
-            and not any(start < token.end and end > token.start for start, end in spans)
+            and not _overlaps(spans, token)
             and not _ORG_AFTER.match(text, token.end)
             and not _PLACE_BEFORE.search(text, max(0, token.start - 24), token.start)
         ]
         spans.sort()
     return spans
+
+
+def _overlaps(spans: list[tuple[int, int]], token: Token) -> bool:
+    """Whether one of the sorted spans, which share nothing, lies over the token."""
+    at = bisect_left(spans, (token.end, 0))
+    return at > 0 and spans[at - 1][1] > token.start
 
 
 def words_of(name: str) -> set[str]:
@@ -133,7 +147,7 @@ def _name_at(text: str, tokens: list[Token], index: int) -> tuple[int, bool]:
         return 1, False
     if first.word in _TITLE_WORDS and len(run) > 1:
         return 1, False
-    length = _length(text, run, expected) or _reversed(text, tokens, index)
+    length = max(_length(text, run, expected), _reversed(text, tokens, index, expected))
     if not length:
         return 1, False
     if _ORG_AFTER.match(text, tokens[index + length - 1].end) or _PLACE_BEFORE.search(text, max(0, first.start - 24), first.start):
@@ -151,6 +165,8 @@ def _run(text: str, tokens: list[Token], index: int) -> list[Token]:
         gap = _GAP.match(text, before.end, token.start)
         if gap is None or gap.end() != token.start or (token.start == before.end and not before.initial):
             break
+        if _JOINED.match(gap.group()) and (token.flags & GIVEN or not token.flags):
+            break  # "Anna Bruni e Carla Neri": another one begins
         if "\n" in gap.group() and not (token.flags & SURNAME and not token.flags & COMMON and before.flags & GIVEN):
             break
         if (
@@ -189,15 +205,15 @@ def _expected(text: str, start: int) -> int:
         return 3 if _SURE_TITLE_BEFORE.search(window) else 2
     if (":" in word or "=" in word) and _LABEL_BEFORE.search(window):
         return 2
-    return 1 if _may_be_cue(word) and _ends_in_cue(window) else 0
+    return 1 if (_may_be_cue(word) and _ends_in(_CUE, window)) or _PARTY_BEFORE.search(window) else 0
 
 
-def _ends_in_cue(window: str) -> bool:
+def _ends_in(cue: re.Pattern[str], window: str) -> bool:
     """Whether a role or phrase ends here; tried at the last words' beginnings only, which is most of the expression's cost."""
     position = len(window)
     for _ in range(6):
         position = max(window.rfind(sign, 0, position - 1) for sign in " \n\t(") + 1 if position > 1 else 0
-        if _CUE.match(window, position):
+        if cue.match(window, position):
             return True
         if position == 0:
             return False
@@ -220,6 +236,8 @@ def _length(text: str, run: list[Token], expected: int) -> int:
     first = run[0]
     if first.initial:
         return _after_initials(text, run, expected)
+    if len(run) > 1 and (_capitals_first(run) or _capitals_after(run)):
+        return 2 + _more(run[2:])
     if expected > 1:
         return _after_title(text, run, sure=expected == 3)
     if first.flags & GIVEN:
@@ -230,7 +248,25 @@ def _length(text: str, run: list[Token], expected: int) -> int:
         found = _surname_first(text, run, expected)
         if found:
             return found
-    return (expected and _after_role(run)) or _by_shape(text, run, expected)
+    return (expected and _after_role(run)) or _by_shape(text, run, expected) or _alone(text, run, expected)
+
+
+def _unlisted(token: Token, at_least: float) -> bool:
+    """A word that is in no list and has a name's letters."""
+    return not token.flags and not token.initial and len(token.word) > 2 and score(_key(token)) > at_least
+
+
+def _alone(text: str, run: list[Token], expected: int) -> int:
+    """One word behind a role or a greeting, or a party in a case's caption ("Huber ./. Kern")."""
+    token = run[0]
+    if token.initial or not (token.flags & SURNAME or _unlisted(token, 0.8)):
+        return 0
+    if _PARTY_AFTER.match(text, token.end):
+        return 1
+    if not expected or (token.flags & COMMON and (token.flags & PLACE or _is_german(text))):
+        return 0
+    window = text[max(0, token.start - 48) : token.start]
+    return 1 + _more(run[1:]) if _PARTY_BEFORE.search(window) or _ends_in(_ROLE, window) else 0
 
 
 def _weight(token: Token) -> float:
@@ -255,14 +291,37 @@ def _by_shape(text: str, run: list[Token], expected: int) -> int:
     if len(run) < 2:
         return 0
     parts = 1
-    while parts < len(run) - 1 and _is_particle(run[parts]):
+    while parts < len(run) - 1 and (_is_particle(run[parts]) or run[parts].initial):
         parts += 1
     first, second = _weight(run[0]), _weight(run[parts])
+    # An initial or a particle between two words is what names have.
+    if parts > 1 or _STRONG_PARTICLE.search(text, run[0].end, run[parts].start + 1):
+        first, second = first + 1.5, second + 1.5
     needed = 0.5 if expected or _person_follows(text, run) else 2.5 if _is_german(text) else 1.8
     known = run[0].flags & run[parts].flags & NAME
-    if first + second < needed or min(first, second) < (-1.0 if needed < 1 else 0.0) or (run[0].flags and run[parts].flags and not known):
+    if (
+        first + second < needed
+        or min(first, second) < (-1.0 if needed < 1 or parts > 1 else 0.0)
+        or (run[0].flags and run[parts].flags and not known)
+    ):
         return 0
     return parts + 1 + (len(run) > parts + 1 and _weight(run[parts + 1]) > 1.0)
+
+
+def _capitals_first(run: list[Token]) -> bool:
+    """BRANDT Ilse: the surname in capitals, the given name not."""
+    first, second = run[0], run[1]
+    if not first.word.isupper() or len(first.word) < 4 or first.flags & (COMMON | PLACE) or second.word.isupper():
+        return False
+    return (bool(first.flags & SURNAME) or _unlisted(first, 0.5)) and (bool(second.flags & GIVEN) or _unlisted(second, 0.0))
+
+
+def _capitals_after(run: list[Token]) -> bool:
+    """Ilse BRANDT."""
+    first, second = run[0], run[1]
+    if first.word.isupper() or not second.word.isupper() or len(second.word) < 4 or second.flags & (COMMON | PLACE):
+        return False
+    return (bool(first.flags & GIVEN) or _unlisted(first, 0.0)) and (bool(second.flags & SURNAME) or _unlisted(second, 0.5))
 
 
 def _after_initials(text: str, run: list[Token], expected: int) -> int:
@@ -272,7 +331,8 @@ def _after_initials(text: str, run: list[Token], expected: int) -> int:
     surname = run[count]
     if surname.flags & COMMON and not (surname.flags & FREQUENT_SURNAME):
         return 0
-    if not (surname.flags & SURNAME or expected or (_plausible(surname) and count > 1)):
+    listed = text[max(0, run[0].start - 2) : run[0].start].strip(" \t") in ("", "\n") and count == 1  # "A. Sachverhalt"
+    if not (surname.flags & SURNAME or expected or (_plausible(surname) and count > 1) or _unlisted(surname, 2.5 if listed else 0.5)):
         return 0
     if surname.flags & GIVEN and len(run) > count + 1:
         return count + max(1, _from_given(text, run[count:], expected))
@@ -283,7 +343,8 @@ def _more(rest: list[Token]) -> int:
     """Further parts of a double surname."""
     count = 0
     for token in rest[:2]:
-        if token.flags & SURNAME and not token.flags & COMMON and (token.flags & FREQUENT_SURNAME or not token.flags & PLACE):
+        surname = token.flags & SURNAME and not token.flags & COMMON and (token.flags & FREQUENT_SURNAME or not token.flags & PLACE)
+        if surname or _unlisted(token, 1.5):
             count += 1
         else:
             break
@@ -334,6 +395,8 @@ def _from_given(text: str, run: list[Token], expected: int) -> int:
             # A capital particle ("Le Corre") belongs to a name, whatever comes behind it means.
             follows = parts > count or bool(surname.flags & SURNAME) or _plausible(surname)
             follows = follows or (not (surname.flags & COMMON and _is_german(text)) and not particle)
+        elif run[count - 1].initial and count > 1:
+            follows = not surname.flags & COMMON or bool(surname.flags & SURNAME)
         elif surname.flags & SURNAME and not (first.flags & PLACE and surname.flags & (SURNAME_OR_WORD | PLACE) and not expected):
             follows = bool(expected or not surname.flags & COMMON or surname.flags & FREQUENT_SURNAME or run[count - 1].initial)
         else:
@@ -355,7 +418,7 @@ def _from_given(text: str, run: list[Token], expected: int) -> int:
     return 1 if first.flags & FREQUENT_GIVEN and strong and not first.word.isupper() and _person_follows(text, run[:1]) else 0
 
 
-def _reversed(text: str, tokens: list[Token], index: int) -> int:
+def _reversed(text: str, tokens: list[Token], index: int, expected: int) -> int:
     """A surname, a comma and a given name."""
     surname = tokens[index]
     if index + 1 == len(tokens) or surname.initial:
@@ -363,6 +426,8 @@ def _reversed(text: str, tokens: list[Token], index: int) -> int:
     given = tokens[index + 1]
     if _COMMA.fullmatch(text, surname.end, given.start) is None or _key(given) in words.NEVER:
         return 0
+    if expected > 1 and not given.flags & (COMMON | PLACE) and (surname.flags & SURNAME or not surname.flags & (COMMON | PLACE)):
+        return 2  # "Name: Huber, Sepp"
     if not given.flags & GIVEN:
         return 2 if min(_weight(surname), _weight(given)) > 1.0 and _weight(surname) + _weight(given) > 4.0 else 0
     if not surname.flags & SURNAME:

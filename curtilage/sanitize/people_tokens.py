@@ -7,7 +7,20 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from curtilage.sanitize import people_words as words
-from curtilage.sanitize.names import COMMON, FREQUENT_GIVEN, GIVEN, GIVEN_OR_WORD, PLACE, SURNAME, flags_of, key_of
+from curtilage.sanitize.names import (
+    COMMON,
+    FREQUENT_GIVEN,
+    GIVEN,
+    GIVEN_OR_WORD,
+    NAME,
+    PLACE,
+    SURNAME,
+    SURNAME_OR_WORD,
+    flags_of,
+    key_of,
+    table,
+)
+from curtilage.sanitize.shapes import score
 
 _REST = r"(?:[^\W\d_]|['’\-](?=[^\W\d_]))*\.?"
 _TOKEN = re.compile(r"[A-ZÀ-ÖØ-ÞĀ-Ɏ]" + _REST)
@@ -29,30 +42,54 @@ class Token(NamedTuple):
     initial: bool
 
 
+def capitalised(text: str) -> list[str]:
+    """The capitalised words as they are written."""
+    return (_TOKEN_LATIN_1 if text.isascii() or max(text) <= "ÿ" else _TOKEN).findall(text)
+
+
 def tokens_of(text: str) -> list[Token]:
+    """The capitalised words, without what sticks to them."""
     found: list[Token] = []
     for match in (_TOKEN_LATIN_1 if text.isascii() or max(text) <= "ÿ" else _TOKEN).finditer(text):
-        word, start, end = match.group(), match.start(), match.end()
-        if word[1:2] in ("'", "’") and word[0] in "DL" and len(word) > 2:
-            if not word[2].isupper():
-                continue  # an elided article: "L'e-mail"
-            if word[0] == "L":
-                word, start = word[2:], start + 2
-        if not word[0].isupper():
-            continue
-        if word.endswith("."):
-            if len(word) > 2 and not (len(word) <= 5 and "-" in word):
-                word, end = word[:-1], end - 1
-            else:
-                found.append(Token(start, end, word, 0, True))
-                continue
-        if word.endswith(("'s", "’s")) and len(word) > 3:
-            word, end = word[:-2], end - 2
-        if len(word) == 1:
-            found.append(Token(start, end, word, 0, True))
-            continue
-        found.append(Token(start, end, word, flags_here(word), False))
+        parsed = _parsed(match.group())
+        if parsed is not None:
+            before, behind, word, flags, initial = parsed
+            found.append(Token(match.start() + before, match.end() - behind, word, flags, initial))
     return found
+
+
+@lru_cache(maxsize=16384)
+def _parsed(word: str) -> tuple[int, int, str, int, bool] | None:
+    """How many characters in front and behind are no part of the word; the word, its flags, whether it is an initial."""
+    before = behind = 0
+    if word[1:2] in ("'", "’") and word[0] in "DL" and len(word) > 2:
+        if not word[2].isupper():
+            return None  # an elided article: "L'e-mail"
+        if word[0] == "L":
+            word, before = word[2:], 2
+    if not word[0].isupper():
+        return None
+    if word.endswith("."):
+        if word == "St.":
+            return before, 0, "St", 0, False
+        if len(word) < 3 or (len(word) <= 5 and "-" in word):
+            return before, 0, word, 0, True
+        word, behind = word[:-1], 1
+    if word.endswith(("'s", "’s")) and len(word) > 3:
+        word, behind = word[:-2], behind + 2
+    return (before, behind, word, 0, True) if len(word) == 1 else (before, behind, word, flags_here(word), False)
+
+
+@lru_cache(maxsize=16384)
+def is_dull(written: str) -> bool:
+    """Whether a capitalised word begins no name where no title stands: an everyday word, or a compound such as German makes."""
+    parsed = _parsed(written)
+    if parsed is None:
+        return True
+    _, _, word, flags, initial = parsed
+    if flags or initial:
+        return bool(flags & COMMON) and not flags & NAME
+    return len(word) > 12 and "-" not in word and score(key_of(word)) < -4.0
 
 
 @lru_cache(maxsize=16384)
@@ -62,19 +99,36 @@ def flags_here(word: str) -> int:
     return COMMON if key in words.NEVER or key.startswith(_SAINTS) else flags_of(word)
 
 
-def lower_case_names(text: str) -> list[tuple[int, int]]:
-    """Text without a capital, as people type in a hurry: only a sure given name and a surname beside it."""
+@lru_cache(maxsize=1)
+def frequent_given() -> frozenset[str]:
+    """Frequent given names that mean nothing else, in lower case."""
+    other = GIVEN_OR_WORD | COMMON | PLACE | SURNAME_OR_WORD
+    return frozenset(word for word, flags in table().items() if flags & FREQUENT_GIVEN and not flags & other and len(word) > 2)
+
+
+def lower_case_names(text: str, *, sure: bool) -> list[tuple[int, int]]:
+    """Names without a capital, as people type in a hurry: a given name and a surname beside it.
+
+    Args:
+        text: folded text.
+        sure: the text has capitals elsewhere, so only a frequent given name counts.
+    """
     spans: list[tuple[int, int]] = []
     before: re.Match[str] | None = None
     for match in _LOWER_WORD.finditer(text):
-        if before is not None and text[before.end() : match.start()] == " ":
-            given, surname = flags_here(before.group()), flags_here(match.group())
-            sure = given & FREQUENT_GIVEN and not given & (GIVEN_OR_WORD | COMMON) and surname & SURNAME and not surname & (COMMON | PLACE)
-            if sure or (
-                given & GIVEN
-                and (surname & SURNAME or not surname & COMMON)
-                and _LOWER_CUE.search(text[max(0, before.start() - 20) : before.start()]) is not None
-            ):
+        word = match.group()
+        if before is not None and word.islower() and text[before.end() : match.start()] == " " and before.group().islower():
+            given, surname = flags_here(before.group()), flags_here(word)
+            known = surname & SURNAME and not surname & (COMMON | PLACE)
+            unlisted = not surname and len(word) > 3 and score(key_of(word)) > (3.0 if sure else 1.0)
+            if sure:
+                named = key_of(before.group()) in frequent_given() and (known or unlisted)
+            else:
+                named = bool(given & GIVEN and not given & (GIVEN_OR_WORD | COMMON | PLACE) and (known or unlisted))
+                named = named or bool(given & FREQUENT_GIVEN and not given & COMMON and known)
+            if not named and given & GIVEN and (surname & SURNAME or not surname & COMMON):
+                named = _LOWER_CUE.search(text[max(0, before.start() - 20) : before.start()]) is not None
+            if named:
                 spans.append((before.start(), match.end()))
                 before = None
                 continue

@@ -10,7 +10,9 @@ _TITLES = (
     "Señor Señora Señorita Don Doña Lic Licenciado Abogado Abogada Letrado Letrada Procurador Procuradora Rechtsanwalt Rechtsanwältin Anwalt Anwältin RA RAin Notar Notarin Notaire Notaio "
     "Richter Richterin Staatsanwalt Staatsanwältin Justice Judge Juge Giudice Juez Jueza Magistrado Magistrada Attorney Solicitor Barrister Inspector Officer Detective "
     "Sergeant Captain Colonel Major General Rev Reverend Father Pastor Rabbi Imam Graf Gräfin Baron Baronin Freiherr Freifrau Prinz Prinzessin Mevrouw mevrouw Meneer meneer dhr mevr mw Dhr Mevr Mw Dipl.-Ing Dr.-Ing Mag "
-    "Docteur Dra Dres med jur rer iur Hon Senator Ambassador Chancellor"
+    "Docteur Dra Dres med jur rer iur Hon Senator Ambassador Chancellor Sgt Cpl Capt Cpt Lt Col Maj Supt Insp Cllr Magistrate Constable Commissaire Capitaine Lieutenant Brigadier Maresciallo Ispettore "
+    "Ispettrice Comandante Capitano Tenente Teniente Capitán Inspectora Comisario Comisaria Kommissar Kommissarin Kriminalkommissar Kriminalkommissarin Kriminalhauptkommissar Kriminalhauptkommissarin "
+    "Polizeimeister Polizeihauptmeister Hauptmann Oberstaatsanwalt Oberstaatsanwältin Bâtonnier Préfet Prof.ssa Univ.-Prof Patentanwalt Patentanwältin Steuerberater Steuerberaterin"
 )
 TITLE_WORDS = frozenset(word for word in _TITLES.split() if word[0].isupper()) | {"Me", "PhD", "LLM", "Esq", "QC", "KC", "Jr", "Sr"}
 _LOWER = "dott dott.ssa dottor dottoressa avv avvocato avvocata sig sig.ra signor signora signorina ing geom rag docteur maître monsieur madame señor señora señorita doña don abogado abogada letrado letrada dr dra prof mr mrs ms herr frau"
@@ -36,6 +38,11 @@ _ROLES = (
     r"clients?|plaintiffs?|claimants?|defendants?|respondents?|appellants?|petitioners?|witness(?:es)?|employees?|director|manager|shareholder|tenant|landlord|lessee|lessor|buyer|seller|purchaser|vendor|patient|heirs?"
     r"|testator|debtor|creditor|guarantor|beneficiary|trustee|executor|spouse|wife|husband|son|daughter|brother|sister|father|mother|child|children|colleague|partner|associate|secretary|assistant|paralegal|trainee|accountant"
     r"|auditor|expert|victim|suspect|accused|applicant|candidate|chairman|chairwoman|chair|ceo|cfo|coo|cto|counsel|lawyer|attorney|officer|custodian|signatory|inventor|author|arbitrator|mediator|neighbour|driver"
+    r"|judge|magistrate|notary|inspector|sergeant|detective|constable|surgeon|physician|nurse|teacher|solicitor|barrister"
+    r"|richter(?:in|s)?(?: am \w*gericht(?:shof)?)?|notar(?:in|s)?|ärzt(?:in)|arzt|gutachter(?:in|s)?|anwalt|anwältin|betreuer(?:in|s)?|vormund|makler(?:in|s)?|nachbar(?:in|n)?"
+    r"|juge|magistrate?|greffi(?:er|ère)|huissier|notaire|médecin|docteur|experte?|gendarme|voisine?"
+    r"|giudice|cancellier[ea]|medico|notaio|perito|vicin[oa]|pubblico ministero"
+    r"|juez|jueza|magistrad[oa]|notari[oa]|fiscal|médic[oa]|procurador[a]?|vecin[oa]"
     r"|Mandant(?:in|en)?|Klient(?:in|en)?|Kläger(?:in|s)?|Beklagte[rn]?|Zeug(?:e|in|en)|Geschäftsführer(?:in|s)?|Prokurist(?:in|en)?|Mitarbeiter(?:in|s)?|Arbeitnehmer(?:in|s)?|Vermieter(?:in|s)?|Mieter(?:in|s)?|Käufer(?:in|s)?"
     r"|Verkäufer(?:in|s)?|Erblasser(?:in|s)?|Erb(?:e|in|en)|Gläubiger(?:in|s)?|Schuldner(?:in|s)?|Antragsteller(?:in|s)?|Antragsgegner(?:in|s)?|Angeklagte[rn]?|Beschuldigte[rn]?|Ehefrau|Ehemann|Sohn|Tochter|Gesellschafter(?:in|s)?"
     r"|Vorstand|Kolleg(?:e|in|en)|Sachverständige[rn]?|Betroffene[rn]?|Patient(?:in|en)?|Bevollmächtigte[rn]?|Bruder|Schwester|Vater|Mutter|Witwer?"
@@ -53,9 +60,11 @@ _PHRASES = (
 )
 _GREETINGS = (
     r"dear|sehr geehrte[rs]?|liebe[rs]?|hallo|hi|hello|hey|guten tag|cher|chère|bonjour|gentile|gentilissim[oa]|egregio|spettabile|caro|cara|ciao|buongiorno|estimad[oa]|querid[oa]|hola|beste|geachte|regards,|sincerely,|grüßen,|grüße,|cordialement,"
-    r"|saluti,|saludos,|thanks,|best,|gruß,|c/o|z\. ?hd\.(?: v\.)?|attn:?|attention:?|cc:?"
+    r"|saluti,|saludos,|saluto,|abrazo,|thanks,|thank you,|best,|wishes,|cheers,|gruß,|vous,|amicalement,|bises,|atentamente,|atte\.,|lg,?|vg,?|c/o|z\. ?hd\.(?: v\.)?|attn:?|attention:?|cc:?"
 )
-CUES = rf"(?:(?:^|(?<![\w-]))(?:{_ROLES}|{_PHRASES}|{_GREETINGS}),?\s{{1,3}}(?:(?:von|of|de|the|der|die|den|le|la|il|el)\s)?|(?<=\s)/s/\s?)"
+_CAPTIONS = r"in sachen|in der sache|rechtsstreit|nachlass|affaire|causa|asunto|(?:estate|matter) of"
+CUES = rf"(?:(?:^|(?<![\w-]))(?:{_ROLES}|{_PHRASES}|{_GREETINGS}|{_CAPTIONS}),?\s{{1,3}}(?:(?:von|of|de|the|der|die|den|le|la|il|el)\s)?|(?<=\s)/s/\s?)"
+ROLES = rf"(?:^|(?<![\w-]))(?:{_ROLES}|{_GREETINGS}|{_CAPTIONS}),?\s{{1,3}}"
 LABELS = (
     r"(?:^|(?<![\w]))(?:(?:full |first |last |middle |given |family |legal |maiden |client |contact |account |holder |employee |patient |customer |owner |display |user )?names?|vor- und nachname|(?:vor|nach|familien|geburts|mandanten|ruf)names?|nom(?: complet| de famille| et prénom)?|prénoms?"
     r"|nome(?: e cognome| completo)?|cognome|nombre(?: completo| y apellidos)?|apellidos?|surname|forename|naam|achternaam|voornaam|contact(?: person)?|ansprechpartner(?:in)?|kontoinhaber(?:in)?|account ?holder|card ?holder|karteninhaber|titulaire|intestatario|titular|beneficiary|begünstigter"
@@ -63,7 +72,7 @@ LABELS = (
     r"[\"'*]{0,3}\s{0,2}[:=][ \t\"'*]{0,4}"
 )
 LAST_WORDS = (
-    rf"(?:\w+[\"'(])?(?:{_ROLES}|{_GREETINGS.replace('guten tag', 'tag')}|by|for|to|with|from|of|the|against|between|named|is|am|i'm|durch|von|mit|heiße|namens|gegen|bin|par|de|avec|contre|m'appelle|soussignée?|suis|nommée?|da|di|conto"
+    rf"(?:\w+[\"'(])?(?:\w*gericht(?:shof)?|ministero|sachen?|rechtsstreit|nachlass|affaire|causa|asunto|{_ROLES}|{_GREETINGS.replace('guten tag', 'tag')}|by|for|to|with|from|of|the|against|between|named|is|am|i'm|durch|von|mit|heiße|namens|gegen|bin|par|de|avec|contre|m'appelle|soussignée?|suis|nommée?|da|di|conto"
     r"|chiamo|sottoscritt[oa]|contro|por|llamo|firmante|contra|der|die|den|le|la|il|el|/s/|name|à|a|an|laut|selon|secondo|según|zwischen|tra|fra|entre|con|mit|grüßen|grüße|gruß)[,:]?"
 )
 ORGANISATIONS = (
@@ -99,6 +108,13 @@ NEVER = frozenset(
     "prasident prasidentin prasidenten kanzler ministerin staatsanwalt rechtsanwalt doktor professor kollege kollegin justice secretary speaker chair ambassador mayor commissioner prime vice ministre juge procureur batonnier giudice ministro ministra juez fiscal alcalde general attorney solicitor officer "
     "president chairman minister chancellor bundeskanzler bundeskanzlerin vorsitzende vorsitzender presidente sindaco maire "
     "his her its their our your my we you they she he and but for with from into upon under if when where who what how why yes no not all any each some many most ob und oder aber wenn weil dass wie was wer wo der die das ein eine les des une dans pour avec sur gli una per con los las por para "
+    "pourquoi comment quand combien quel quelle quels quelles lequel laquelle etaient etait avait ont aux parmi lors selon suite "
+    "perche come quando quanto quale quali chi cosa dove erano era hanno tra dopo tras segun quien quienes cual cuales cuando cuanto donde porque fueron fue eran hay "
+    "dalla dallo dai dalle nella nello nei nelle alla allo agli alle sulla sullo sui sulle della dello degli delle cui nel del sul dal durante stesso stessa quella quello questa questo "
+    "sie ihr ihre ihren ihrem ihres ihnen mein meine sein seine ich du es wir uns euch elle elles ils nous vous je tu lui leur egli ella essi loro noi voi usted ustedes ellos nosotros "
+    "beste besten herzliche herzlichen viele freundliche freundlichen schone liebste mille bien distinti cordiali migliori atentos cordiales mejores kind best warm many yours "
+    "see also note voir siehe vedi vease "
+    "warum weshalb wieso wann wohin woher welche welcher welches hatte hatten waren wurden sind nachdem ferner zudem jedoch "
     "gdpr dsgvo bgb stgb zpo hgb nda sla llm".split()
 )
 NOT_PEOPLE = frozenset(

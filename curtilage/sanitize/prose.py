@@ -24,6 +24,7 @@ _SEPARATOR = re.compile(
 _QUOTE = re.compile(r"(\\*)([\"'`]{3}|[\"'`])")
 _NEXT_KEY = re.compile(r"\n(?=\s*(?:\n|[\"'*\-]{0,3}\s?[A-Za-z_][\w .]{0,60}[\"'*]{0,3}\s*[:=]))")
 _DELIMITERS = "\t|;,"
+csv.field_size_limit(1 << 25)  # a cell may be as large as a request; the default would refuse it
 
 
 def privileged_spans(text: str, rules: FieldRules) -> list[Span]:
@@ -120,6 +121,11 @@ def drop_columns(text: str, rules: FieldRules) -> str:
     return text
 
 
+def unix_lines(text: str) -> str:
+    """The text with one kind of line end; a lone carriage return is one too, which the table reader would refuse."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
 def _cells(line: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
@@ -131,7 +137,7 @@ def _without_columns(text: str, delimiter: str, columns: set[int], width: int, r
     """Rows as wide as the header lose the columns; a row of another width may have shifted cells, so it goes as a whole."""
     kept = io.StringIO()
     writer = csv.writer(kept, delimiter=delimiter, lineterminator="\n")
-    stream = io.StringIO(text)
+    stream = io.StringIO(unix_lines(text))
     reader = csv.reader(stream, delimiter=delimiter)
     for row in reader:
         if not row:

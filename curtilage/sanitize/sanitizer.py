@@ -21,11 +21,13 @@ from typing import Any
 from curtilage.sanitize import labels
 from curtilage.sanitize.detect import Span, find
 from curtilage.sanitize.fields import FieldRules
+from curtilage.sanitize.hidden import shown
 from curtilage.sanitize.joined import cut_across
+from curtilage.sanitize.markup import without_marks
 from curtilage.sanitize.patterns import SECRET, PatternTable, default_patterns
 from curtilage.sanitize.people import PERSON, words_of
 from curtilage.sanitize.placeholders import Vault, placeholder_spans
-from curtilage.sanitize.prose import PRIVILEGED, drop_columns, privileged_spans
+from curtilage.sanitize.prose import PRIVILEGED, drop_columns, privileged_spans, unix_lines
 from curtilage.sanitize.terms import Terms
 from curtilage.sanitize.unicode import fold_with_offsets
 from curtilage.sanitize.views import through_views
@@ -34,6 +36,7 @@ MAX_DEPTH = 64
 MAX_FRAGMENTS = 256
 MAX_SECONDS = 30.0
 REMOVED = "[REMOVED]"
+FIELD_DATA = "FIELD_DATA"
 _LABELLED = 128  # the longest value that its key is read as a label of
 
 # Where middleware writes a field's name as a value beside the field's value, e.g. {"name": "x__c", "value": "…"}.
@@ -126,6 +129,9 @@ class Sanitizer:
 
     def _clean_value(self, text: str, findings: Findings, depth: int, key: str) -> str:
         """A value whose key may say what it is."""
+        if text and self.rules.is_personal(key) and not placeholder_spans(text):
+            findings.counts[FIELD_DATA] += 1
+            return self.stand_in(FIELD_DATA, text, findings)
         if 1 < len(text) <= _LABELLED and not _is_plain_word(text):
             type_ = labels.type_of(key)
             if type_ and any(map(str.isalnum, text)) and text[:1] not in "[{" and not placeholder_spans(text):
@@ -157,7 +163,7 @@ class Sanitizer:
         header = next((value for value in node.values() if isinstance(value, list) and self._is_header(value)), None)
         cleaned: dict[str, Any] = {}
         for key, value in node.items():
-            if self.rules.matches(key):
+            if self.rules.matches(key) or ((bare := without_marks(key)) is not None and self.rules.matches(bare[0])):
                 findings.counts[PRIVILEGED] += 1
                 continue
             if header is not None and isinstance(value, list):
@@ -263,7 +269,10 @@ class Sanitizer:
         return pieces
 
     def _clean_prose(self, text: str, findings: Findings, depth: int) -> str:
-        text = through_views(text, lambda decoded: self.clean_text(decoded, findings, depth + 1))
+        def clean(decoded: str) -> str:
+            return self.clean_text(decoded, findings, depth + 1)
+
+        text = self._through_marks(through_views(shown(text, clean), clean), findings)
         folded_text = fold_with_offsets(text)
         if self.rules.next_mention(folded_text[0]) is not None:
             without_columns = drop_columns(text, self.rules)
@@ -278,6 +287,23 @@ class Sanitizer:
                 text, folded_text = table, fold_with_offsets(table)
         return self._replace(text, self.spans(text, findings.personal_data, findings, folded_text), findings)
 
+    def _through_marks(self, text: str, findings: Findings) -> str:
+        """First what goes on over a mark of emphasis."""
+        stripped = without_marks(text)
+        if stripped is None:
+            return text
+        plain, places = stripped
+        spans = [
+            Span(span.type, places[span.start], places[span.end - 1] + 1)
+            for span in (*privileged_spans(plain, self.rules), *self.spans(plain, findings.personal_data, findings))
+            if places[span.end - 1] - places[span.start] != span.end - 1 - span.start
+        ]
+        kept: list[Span] = []
+        for span in sorted(spans, key=lambda item: (item.start, -item.end)):
+            if not kept or span.start >= kept[-1].end:
+                kept.append(span)
+        return self._replace(text, kept, findings)
+
     def _clean_table(self, text: str, findings: Findings) -> str:
         """A delimited table: its header says what its cells are."""
         first, _, rest = text.partition("\n")
@@ -291,8 +317,10 @@ class Sanitizer:
         kinds = [labels.type_of(cell) or ("label" if labels.label_of(cell) and len(cell) <= 40 else "") for cell in header]
         if len({len(cell) > 40 or (" " in cell.strip() and len(cell.split()) > 4) for cell in header}) > 1 or not any(kinds):
             return text
-        source = io.StringIO(rest)
-        rows = list(csv.reader(source, delimiter=delimiter))
+        try:
+            rows = list(csv.reader(io.StringIO(unix_lines(rest)), delimiter=delimiter))
+        except csv.Error:  # no table after all: the rules for prose see it
+            return text
         if not rows or not all(len(row) in (0, columns) for row in rows):
             return text
         cleaned = [

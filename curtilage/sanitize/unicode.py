@@ -27,8 +27,8 @@ def fold_char(char: str) -> str:
         return " "
     if char in _DASHES:
         return "-"
-    if category == "Mn" and "\u0300" <= char <= "\u036f":
-        return ""  # a combining mark: the letter below it is what a rule looks for
+    if category in ("Mn", "Me"):
+        return ""  # a combining or enclosing mark: the letter below it is what a rule looks for
     decimal = unicodedata.decimal(char, None)
     if decimal is not None:
         return str(decimal)
@@ -66,6 +66,18 @@ class _Table(dict[int, str]):
 _TABLE = _Table()
 
 
+# Characters known to fold to one character, so that most texts are told by one comparison of sets.
+_ONE_TO_ONE: set[str] = set(map(chr, range(128)))
+
+
+def _learn(chars: set[str]) -> bool:
+    """Whether each character folds to one; those that do are remembered."""
+    single = {char for char in chars if len(_TABLE[ord(char)]) == 1}
+    if len(_ONE_TO_ONE) < 65536:
+        _ONE_TO_ONE.update(single)
+    return len(single) == len(chars)
+
+
 def fold(text: str) -> str:
     """The folded text, when nobody needs the way back."""
     return text if text.isascii() else text.translate(_TABLE)
@@ -75,7 +87,7 @@ def fold_with_offsets(text: str) -> tuple[str, list[int] | None]:
     """The folded text and, for each of its characters and its end, the index it came from; None where places are the same."""
     if text.isascii():
         return text, None
-    if all(len(_TABLE[ord(char)]) == 1 for char in set(text)):
+    if set(text) <= _ONE_TO_ONE or _learn(set(text)):
         return text.translate(_TABLE), None
     pieces: list[str] = []
     offsets: list[int] = []

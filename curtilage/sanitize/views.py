@@ -1,4 +1,4 @@
-"""Other readings of a text: escapes, percent, entities, quoted-printable, Base64, hexadecimal.
+"""Other readings of a text: escapes, percent, entities, quoted-printable, encoded words, Base64, Base32, hexadecimal, code points.
 
 A view is decoded, cleaned by the same code, and written back in its encoding only when cleaning changed it.
 """
@@ -11,6 +11,8 @@ import html
 import quopri
 import re
 from collections.abc import Callable
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from urllib.parse import quote, unquote, unquote_plus
 
 import re2
@@ -20,9 +22,14 @@ from curtilage.sanitize.unicode import fold
 Clean = Callable[[str], str]
 
 _BASE64 = re2.compile(r"(?:[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]{1,76}={0,2}|[A-Za-z0-9+/_\-]{16,}={0,2}")
-_PERCENT = re2.compile(r"\S*%[0-9A-Fa-f]{2}\S*")
+_BASE32 = re.compile(r"[A-Z2-7]{16,}={0,6}")
+_PERCENT = re2.compile(r"\S*%[0-9A-Fa-f]{2}\S*|\S*[?&][^\s=]{1,64}=[^\s&]*\+\S*")
+_ENCODED_WORD = re.compile(r"(?:=\?[\w\-]{1,20}\?[BbQq]\?[^?\s]*\?=\s*)+")
+_CODE_POINTS = re.compile(r"(?:U\+[0-9A-Fa-f]{4,6}[ ,;]*){4,}")
+_JOINED = re.compile(r"(?<![\w.@/])[A-ZÀ-Þ0-9+][^\W_]+(?:(?:_|\.(?=[A-ZÀ-Þ]))[^\W_]+)+(?![\w@])")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,24});")
-_ESCAPED = re.compile(r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\u\{[0-9A-Fa-f]{1,6}\}|\\U[0-9A-Fa-f]{8}")
+_ESCAPED = re.compile(r"(?<!\\)\\+(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8})")
+_OCTAL = re.compile(r"(?:\\[0-3][0-7]{2}){4,}")
 _PRINTABLE = re.compile(r"=(?:[0-9A-F]{2}|\r?\n)")
 _HEX = re2.compile(r"\b(?:0x)?((?:[0-9a-f]{2}){12,}|(?:[0-9A-F]{2}){12,})\b|\b(?:[0-9A-Fa-f]{2}[ :]){11,}[0-9A-Fa-f]{2}\b")
 
@@ -31,7 +38,13 @@ def through_views(text: str, clean: Clean) -> str:
     """The text after each reading of it that it may carry was cleaned."""
     if "\\" in text:
         text = _unescaped(text, clean)
-    if "%" in text:
+    if "U+" in text:
+        text = _CODE_POINTS.sub(lambda match: _view(match.group(), _points(match.group()), str, clean), text)
+    if "_" in text or "." in text:
+        text = _JOINED.sub(lambda match: _joined(match.group(), clean), text)
+    if "=?" in text:
+        text = _ENCODED_WORD.sub(lambda match: _encoded_word(match.group(), clean), text)
+    if "%" in text or "+" in text:
         text = _PERCENT.sub(lambda match: _percent(match.group(), clean), text)
     if "&" in text and _ENTITY.search(text):
         text = _view(text, html.unescape(text), lambda cleaned: cleaned, clean)
@@ -39,8 +52,8 @@ def through_views(text: str, clean: Clean) -> str:
         text = _quoted_printable(text, clean)
     if len(text) >= 16 and _BASE64.search(text):
         text = _BASE64.sub(lambda match: _base64_token(match.group(), clean), text)
-        if len(text) >= 24 and _HEX.search(text):
-            text = _HEX.sub(lambda match: _hex_token(match.group(), clean), text)
+    if len(text) >= 24 and _HEX.search(text):
+        text = _HEX.sub(lambda match: _hex_token(match.group(), clean), text)
     return text
 
 
@@ -53,6 +66,7 @@ def _view(shown: str, decoded: str, encode: Callable[[str], str], clean: Clean) 
 
 def _unescaped(text: str, clean: Clean) -> str:
     r"""JSON source quoted in prose: ``{\"x__c\": …}``, ``\u0040`` and ``\x40``."""
+    text = _OCTAL.sub(lambda match: _view(match.group(), _from_octal(match.group()), str, clean), text)
     if '\\"' not in text and not _ESCAPED.search(text):
         return text
     decoded = _ESCAPED.sub(_character, text).replace('\\"', '"')
@@ -62,8 +76,32 @@ def _unescaped(text: str, clean: Clean) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    code = int(match.group()[2:].strip("{}"), 16)
+    code = int(match.group().lstrip("\\")[1:].strip("{}"), 16)
     return chr(code) if code < 0x110000 else match.group()
+
+
+def _from_octal(text: str) -> str:
+    return bytes(int(code, 8) for code in text[1:].split("\\")).decode("utf-8", "replace")
+
+
+def _points(text: str) -> str:
+    codes = (int(code, 16) for code in re.findall(r"[Uu]\+([0-9A-Fa-f]{4,6})", text))
+    return "".join(chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "?" for code in codes)
+
+
+def _joined(token: str, clean: Clean) -> str:
+    """What a file's name writes for blanks: ``Maria_Kowalczyk``, ``4111_1111_1111_1111``."""
+    sign = "_" if "_" in token else "."
+    return _view(token, token.replace(sign, " "), lambda cleaned: cleaned.replace(" ", sign), clean)
+
+
+def _encoded_word(text: str, clean: Clean) -> str:
+    """Header words of RFC 2047."""
+    try:
+        decoded = str(make_header(decode_header(text.strip())))
+    except (LookupError, ValueError, HeaderParseError):
+        return text
+    return _view(text, decoded, lambda cleaned: cleaned, clean)
 
 
 def _percent(token: str, clean: Clean) -> str:
@@ -88,7 +126,16 @@ def _readable(text: str) -> bool:
 
 
 def _decoded(raw: bytes) -> str | None:
-    for encoding in ("utf-8", "utf-16-le") if raw[1:2] == b"\0" else ("utf-8",):
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings: tuple[str, ...] = ("utf-16",)
+    elif raw[1:2] == b"\0":
+        encodings = ("utf-8", "utf-16-le")
+    elif raw[:1] == b"\0":
+        encodings = ("utf-16-be",)
+    else:
+        # A text of an 8-bit code is mostly ASCII; a key or a digest is not.
+        encodings = ("utf-8", "cp1252") if sum(byte < 127 for byte in raw) > 0.85 * len(raw) else ("utf-8",)
+    for encoding in encodings:
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
@@ -101,6 +148,13 @@ def _decoded(raw: bytes) -> str | None:
 def _base64_token(token: str, clean: Clean) -> str:
     if token.isalpha() and (token.islower() or token[1:].islower()):  # a long word
         return token
+    if _BASE32.fullmatch(token):
+        try:
+            text = _decoded(base64.b32decode(token.rstrip("=") + "=" * (-len(token.rstrip("=")) % 8)))
+        except binascii.Error:
+            text = None
+        if text is not None:
+            return _view(token, text, lambda cleaned: base64.b32encode(cleaned.encode()).decode(), clean)
     compact = token.replace("\n", "").replace("\r", "").rstrip("=")
     try:
         raw = base64.b64decode(

@@ -15,7 +15,7 @@ import grpc  # type: ignore[import-untyped]
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import provider_pb2
 
-from lab.providers.schema import UNKNOWN, Schema, is_unknown, problems
+from lab.providers.schema import UNKNOWN, Schema, is_unknown, made_up, problems
 from lab.providers.server import Provider, serve, to_plain, to_struct
 
 RECORDED = "CURTILAGE_AWS_RECORDED"
@@ -70,10 +70,13 @@ class Aws(Provider):
             )
         return self._record(request.urn, kind, inputs, outputs)
 
-    def _record(self, urn: str, kind: str, inputs: dict[str, Any], outputs: frozenset[str]) -> Any:
+    def _record(self, urn: str, kind: str, inputs: dict[str, Any], outputs: dict[str, Any]) -> Any:
         """What an update would leave in the state, every made-up value marked."""
         mark = hashlib.sha256(f"{urn} {json.dumps(inputs, sort_keys=True)}".encode()).hexdigest()[:12]
-        made = {name: f"recorded-{name}-{mark}" for name in outputs if inputs.get(name) is None}
+        made = {name: made_up(wanted, f"{name}-{mark}") for name, wanted in outputs.items() if inputs.get(name) is None}
+        if "region" in outputs and self.region:
+            # The one output that is no secret of the account: a resource stands where its provider does.
+            made["region"] = self.region
         return provider_pb2.CreateResponse(id=f"recorded-{kind.rsplit(':', 1)[-1].lower()}-{mark}", properties=to_struct(made | inputs))
 
     def Read(self, request: Any, context: Any) -> Any:

@@ -45,6 +45,9 @@ class Cluster:
         kubeconfig: a path, or the document itself; the environment's or the home's when empty.
         context: the context; the current one when empty.
 
+    Attributes:
+        impersonate: headers by which an administrator asks as someone else (Kubernetes, "User impersonation"); none by default.
+
     Raises:
         LookupError: no such context.
     """
@@ -62,6 +65,7 @@ class Cluster:
         self._server = urlsplit(str(cluster.get("server", "")))
         self._tls = _tls(cluster, self._user)
         self._kinds: dict[str, dict[str, Kind]] = {}
+        self.impersonate: dict[str, str] = {}
 
     def call(self, method: str, path: str, body: Any = None, kind: str = "application/json", **query: str) -> Any:
         """One request.
@@ -70,8 +74,21 @@ class Cluster:
             Unreachable: nobody answers.
             ApiError: the server refused.
         """
+        return _document(self._ask(method, path, body, kind, query))
+
+    def text(self, path: str, **query: str) -> str:
+        """What the server answers as text: a container's log.
+
+        Raises:
+            Unreachable: nobody answers.
+            ApiError: the server refused.
+        """
+        return self._ask("GET", path, None, "application/json", query).decode("utf-8", "replace")
+
+    def _ask(self, method: str, path: str, body: Any, kind: str, query: dict[str, str]) -> bytes:
         target = self._server.path.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "Content-Type": kind, "User-Agent": "curtilage-standin"}
+        headers = {"Accept": "application/json, */*", "Content-Type": kind, "User-Agent": "curtilage-standin"}
+        headers |= self.impersonate
         if token := self._user.get("token"):
             headers["Authorization"] = f"Bearer {token}"
         port = self._server.port or (443 if self._server.scheme == "https" else 80)
@@ -89,13 +106,10 @@ class Cluster:
             raise Unreachable(f"{host}:{port}: {error}") from error
         finally:
             connection.close()
-        try:
-            found = json.loads(data) if data else {}
-        except json.JSONDecodeError:
-            found = {"message": data.decode(errors="replace")[:300]}
         if answer.status >= 400:
+            found = _document(data)
             raise ApiError(answer.status, str(found.get("reason", "")), str(found.get("message", "")))
-        return found
+        return data
 
     def kind(self, api_version: str, kind: str) -> Kind | None:
         """Where a kind lives, as the cluster serves it now; None when it does not."""
@@ -123,6 +137,13 @@ class Cluster:
         meta = item["metadata"]
         scope = f"/namespaces/{meta['namespace']}" if where.namespaced else ""
         return f"{_root(item['apiVersion'])}{scope}/{where.plural}" + (f"/{meta['name']}" if named else "")
+
+
+def _document(data: bytes) -> Any:
+    try:
+        return json.loads(data) if data else {}
+    except json.JSONDecodeError:
+        return {"message": data.decode(errors="replace")[:300]}
 
 
 def _root(api_version: str) -> str:

@@ -8,6 +8,7 @@ with managers of that name.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import Any
@@ -35,6 +36,7 @@ from lab.providers.schema import SECRET, SIGNATURE, Schema, problems
 from lab.providers.server import Provider, serve, to_plain, to_struct
 
 MANAGER = "pulumi-kubernetes"
+RECORDED = "CURTILAGE_AWS_RECORDED"
 WAIT_SECONDS = 600
 RETRIES = 5
 _KINDS = {
@@ -57,11 +59,16 @@ class Kubernetes(Provider):
         self.cluster: Cluster | None = None
         self.why = "not configured"
         self.namespace = ""
+        self.recorded = False
 
     def Configure(self, request: Any, context: Any) -> Any:
         found = bare(to_plain(request.args))
         self.namespace = str(found.get("namespace") or "")
-        if has_unknown(found):
+        # The stand-in for AWS marks a cluster that it only recorded: there is no API to ask, so its objects are recorded too.
+        self.recorded = os.environ.get(RECORDED) == "1" and '"server": "recorded-' in str(found.get("kubeconfig") or "")
+        if self.recorded:
+            self.why = "the cluster is recorded, not made"
+        elif has_unknown(found):
             self.why = "the cluster's address is not known before the update"
         else:
             try:
@@ -130,6 +137,8 @@ class Kubernetes(Provider):
         inputs = to_plain(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=to_struct(self._previewed(inputs, context)))
+        if self.recorded:
+            return provider_pb2.CreateResponse(id=_id(bare(inputs)), properties=to_struct(self._kept(inputs)))
         cluster = self._reached(context)
         item = bare(inputs)
         manager = f"{MANAGER}-{request.urn.encode().hex()[-8:]}"
@@ -139,6 +148,8 @@ class Kubernetes(Provider):
                 # 12: a plain POST: an object that is there already is an error, never taken over.
                 live = cluster.call("POST", cluster.path(item, named=False), item, fieldManager=MANAGER)
                 break
+            except Unreachable as error:
+                context.abort(grpc.StatusCode.UNAVAILABLE, f"{item['kind']} {_id(item)}: {error}")
             except (LookupError, ApiError) as error:
                 # 13: a kind or a namespace that is about to be there.
                 if attempt == RETRIES or (isinstance(error, ApiError) and error.code != 404):
@@ -163,6 +174,8 @@ class Kubernetes(Provider):
         return _sealed(found)
 
     def Read(self, request: Any, context: Any) -> Any:
+        if self.recorded:
+            return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
         state, old_inputs = to_plain(request.properties), to_plain(request.inputs)
         cluster = self._reached(context)
         item = bare(state) or _named_by(request)
@@ -170,6 +183,9 @@ class Kubernetes(Provider):
             live = cluster.call("GET", cluster.path(item, named=True))
         except LookupError:
             return provider_pb2.ReadResponse(id="")
+        except Unreachable as error:
+            # 11: a look that sees nobody is a failed look, not an empty cluster.
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"{request.id}: {error}")
         except ApiError as error:
             if error.code == 404:
                 return provider_pb2.ReadResponse(id="")
@@ -185,6 +201,8 @@ class Kubernetes(Provider):
     def Update(self, request: Any, context: Any) -> Any:
         olds, news = to_plain(request.olds), to_plain(request.news)
         manager = str(olds.get("__fieldManager") or MANAGER)
+        if self.recorded and not request.preview:
+            return provider_pb2.UpdateResponse(properties=to_struct(self._kept(news)))
         if request.preview and (self.cluster is None or has_unknown(news)):
             return provider_pb2.UpdateResponse(properties=to_struct(olds | news))
         cluster = self._reached(context)
@@ -214,6 +232,8 @@ class Kubernetes(Provider):
         return all(str(item.get("manager", "")).startswith(_OWN) or item.get("subresource") for item in managers)
 
     def Delete(self, request: Any, context: Any) -> Any:
+        if self.recorded:
+            return empty_pb2.Empty()
         cluster = self._reached(context)
         item = bare(to_plain(request.properties))
         policy = (item["metadata"].get("annotations") or {}).get("pulumi.com/deletionPropagationPolicy", "foreground").capitalize()
@@ -225,6 +245,8 @@ class Kubernetes(Provider):
                 cluster.call("GET", path)
         except LookupError:
             return empty_pb2.Empty()
+        except Unreachable as error:
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"{request.id}: {error}")
         except ApiError as error:
             if error.code == 404:
                 return empty_pb2.Empty()
@@ -242,6 +264,10 @@ class Kubernetes(Provider):
             if found is not None:
                 return found.namespaced
         return inputs.get("kind") not in CLUSTER_SCOPED
+
+    def _kept(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """What an update would leave in the state, marked: no cluster has it."""
+        return self._state(inputs, {**inputs, "metadata": {**inputs["metadata"], "uid": "recorded"}}, "recorded")
 
     def _reached(self, context: Any) -> Cluster:
         if self.cluster is None:

@@ -46,7 +46,7 @@ class ResourceType:
     token: str
     inputs: dict[str, Any]
     required: frozenset[str]
-    outputs: frozenset[str]
+    outputs: dict[str, Any]
 
 
 class Schema:
@@ -78,7 +78,7 @@ class Schema:
 def _resource_type(token: str, module: str, name: str) -> ResourceType:
     resource = getattr(importlib.import_module(module), name)
     arguments = _arguments(resource, module, name)
-    return ResourceType(token, _inputs(arguments), _required(arguments), frozenset(_types.resource_types(resource)))
+    return ResourceType(token, _inputs(arguments), _required(arguments), dict(_types.resource_types(resource)))
 
 
 def _arguments(resource: Any, module: str, name: str) -> Any:
@@ -101,6 +101,27 @@ def _required(arguments: Any) -> frozenset[str]:
     names = _types.input_type_py_to_pulumi_names(arguments)
     parameters = inspect.signature(arguments.__init__).parameters
     return frozenset(names[name] for name, item in parameters.items() if name in names and item.default is inspect.Parameter.empty)
+
+
+def made_up(wanted: Any, word: str, depth: int = 4) -> Any:
+    """A value of an output's type that nobody could take for a real one: every text in it begins with ``recorded``.
+
+    Args:
+        wanted: the type, as the SDK states it.
+        word: what texts say after that.
+        depth: how deep objects are made; the SDK has types that hold themselves.
+    """
+    choice = _choices(wanted)[0]
+    origin, parts = typing.get_origin(choice), typing.get_args(choice)
+    if origin in (list, collections.abc.Sequence):
+        return [made_up(parts[0], word, depth - 1)] if depth else []
+    if _types.is_output_type(choice):
+        return (
+            {name: made_up(item, f"{word}-{name}", depth - 1) for name, item in _types.output_type_types(choice).items()} if depth else {}
+        )
+    if origin in (dict, collections.abc.Mapping) or choice is dict:
+        return {}
+    return {bool: False, int: 0, float: 0.0}.get(choice, f"recorded-{word}")
 
 
 def is_unknown(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from concurrent import futures
@@ -83,4 +84,5 @@ def serve(provider: Provider) -> None:
     sys.stderr.write(BANNER.format(name=provider.name) + "\n")
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    with contextlib.suppress(KeyboardInterrupt):  # the engine's way to end a plugin after a refresh; no error of anyone's
+        server.wait_for_termination()

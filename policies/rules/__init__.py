@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from policies.rules import allowances, aws, aws_data, firewall, images, kubernetes, nodes, residency, segments, types
+from policies.rules import (
+    allowances,
+    aws,
+    aws_data,
+    aws_identity,
+    aws_stack,
+    firewall,
+    images,
+    kubernetes,
+    nodes,
+    residency,
+    segments,
+    types,
+)
 from policies.rules._rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -16,4 +29,6 @@ RULES: tuple[Rule, ...] = (
     *kubernetes.RULES,
     *aws.RULES,
     *aws_data.RULES,
+    *aws_identity.RULES,
+    *aws_stack.RULES,
 )

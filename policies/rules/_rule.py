@@ -12,6 +12,7 @@ from typing import Any
 
 from pulumi_policy import (
     EnforcementLevel,
+    PolicyComplianceFramework,
     ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
@@ -19,6 +20,8 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 from pulumi_policy.proxy import UnknownValueError
+
+from policies.rules._standing import STANDING, Standing
 
 Check = Callable[[Mapping[str, Any]], Iterator[str]]
 """A resource's known inputs in, one sentence a violation out."""
@@ -50,7 +53,8 @@ class Rule:
         name: stable, as reviewers quote it.
         description: the rule in one sentence.
         resource_type: the type it judges, or several; None for every one, where ``check`` gets ``{"type": ...}`` merged in.
-        fields: the inputs it judges, ``a.b`` for a part of one (of each, in a list), ``?a`` for whether it is there; None for all.
+        fields: the inputs it judges, ``a.b`` for a part of one (of each, in a list), ``?a`` for whether it is there, ``~a`` for its value
+            where that is known: an unknown one is what another resource of this plan will give, and is judged there. None for all.
             What else is unknown before an update is not its business; these are.
         check: judges one resource.
         stack_check: judges all of them; exactly one of the two is set.
@@ -64,10 +68,26 @@ class Rule:
     stack_check: StackCheck | None = None
 
     def policy(self) -> ResourceValidationPolicy | StackValidationPolicy:
-        """The rule as the engine runs it: mandatory."""
+        """The rule as the engine runs it: mandatory, with its severity, what it serves and how to mend.
+
+        Raises:
+            KeyError: the table of standings lacks the rule; then the pack does not start and the plan stops.
+        """
+        standing = self.standing
+        told: dict[str, Any] = {
+            "enforcement_level": EnforcementLevel.MANDATORY,
+            "severity": standing.severity,
+            "framework": PolicyComplianceFramework(name="curtilage", reference=", ".join(standing.frameworks)),
+            "remediation_steps": standing.fix,
+        }
         if self.stack_check is not None:
-            return StackValidationPolicy(self.name, self.description, self.validate_stack, EnforcementLevel.MANDATORY)
-        return ResourceValidationPolicy(self.name, self.description, self.validate, EnforcementLevel.MANDATORY)
+            return StackValidationPolicy(self.name, self.description, self.validate_stack, **told)
+        return ResourceValidationPolicy(self.name, self.description, self.validate, **told)
+
+    @property
+    def standing(self) -> Standing:
+        """What stands behind the rule."""
+        return STANDING[self.name]
 
     def validate(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
         """Judge one resource; whatever cannot be judged is a violation."""
@@ -99,13 +119,16 @@ class Rule:
         )
 
     def _judge(self, name: str, check: Callable[[], Iterator[str]], report: ReportViolation) -> None:
+        def say(sentence: str) -> None:
+            report(f"{name}: {sentence} {self.standing.words(self.name)}", None)
+
         try:
             for sentence in check():
-                report(f"{name}: {sentence}", None)
+                say(sentence)
         except UnknownValueError as error:
-            report(f"{name}: cannot be judged, because a value is not known before the update ({error}); state it in the stack file.", None)
+            say(f"cannot be judged, because a value is not known before the update ({error}); state it in the stack file.")
         except Exception as error:  # noqa: BLE001 - a rule that breaks must stop the plan, not let it pass
-            report(f"{name}: cannot be judged, because {type(error).__name__}: {error}.", None)
+            say(f"cannot be judged, because {type(error).__name__}: {error}.")
 
 
 def _picked(value: Any, paths: list[list[str]]) -> Any:
@@ -117,10 +140,25 @@ def _picked(value: Any, paths: list[list[str]]) -> Any:
         rest = [path[1:] for path in paths if path[0] == name and len(path) > 1]
         if name.startswith("?"):
             # Whether it is there, and nothing of what it says.
-            found[name] = name[1:] in there
+            found[name] = name[1:] in there and not _is_known_none(value, name[1:])
+        elif name.startswith("~"):
+            if name[1:] in there and _is_known(value, name[1:]):
+                found[name] = known(value[name[1:]])
         elif name in there:
             found[name] = _picked(value[name], rest) if rest and value[name] is not None else known(value[name])
     return found
+
+
+def _is_known(value: Any, key: str) -> bool:
+    try:
+        known(value[key])
+    except UnknownValueError:
+        return False
+    return True
+
+
+def _is_known_none(value: Any, key: str) -> bool:
+    return _is_known(value, key) and value[key] is None
 
 
 def _is_list(value: Any) -> bool:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
+from curtilage.derive.aws.names import ADDON_REGISTRY
 from policies.rules._rule import Rule
 
+_ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+_OWN_NAMES = re.compile(r"\*\.?|(\*\.|[a-z0-9-]+\.)*(amazonaws\.com|amazonaws\.eu|internal)\.?")
+_PUBLIC_READS = re.compile(
+    rf"arn:aws[a-z-]*:(s3:::prod-[a-z0-9-]+-starport-layer-bucket/\*|ecr:[a-z0-9-]+:{ADDON_REGISTRY}:repository/eks/\*)"
+)
 _READS = {"s3:GetObject", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 _TUNNELS = (".ssmmessages", ".ec2messages", ".ssm")
 
@@ -36,7 +43,10 @@ def _endpoint(props: Mapping[str, Any]) -> Iterator[str]:
         test = (statement.get("Condition") or {}).get("StringEquals") or {}
         both = test.get("aws:PrincipalOrgID") and test.get("aws:ResourceOrgID")
         actions = statement.get("Action")
-        reads = set(actions if isinstance(actions, list) else [actions]) <= _READS and statement.get("Resource") not in ("*", ["*"])
+        where = statement.get("Resource")
+        reads = set(actions if isinstance(actions, list) else [actions]) <= _READS and all(
+            isinstance(item, str) and _PUBLIC_READS.fullmatch(item) for item in (where if isinstance(where, list) else [where])
+        )
         if not both and not reads:
             yield f"Statement {statement.get('Sid')} of {name} must ask for the organisation of principal and of resource."
 
@@ -52,6 +62,8 @@ def _rule(props: Mapping[str, Any]) -> Iterator[str]:
             network = ip_network(props[field])
             if not network.is_private or network.prefixlen < 8:
                 yield f"A group's rule must name a group or a prefix list, not {network}."
+    if "/" in str(props.get("~referencedSecurityGroupId") or ""):
+        yield f"A group's rule must name a group of this account, not {props['~referencedSecurityGroupId']}."
 
 
 def _list(props: Mapping[str, Any]) -> Iterator[str]:
@@ -95,6 +107,12 @@ def _names(props: Mapping[str, Any]) -> Iterator[str]:
         yield "A rule of the DNS firewall must cover every type of query."
 
 
+def _own_names(props: Mapping[str, Any]) -> Iterator[str]:
+    for name in props.get("domains") or []:
+        if not _OWN_NAMES.fullmatch(str(name)):
+            yield f"The DNS firewall must list AWS's own names, internal ones or *, not {name}: whoever owns a name reads its labels."
+
+
 def _public_block(props: Mapping[str, Any]) -> Iterator[str]:
     if props.get("internetGatewayBlockMode") != "block-bidirectional":
         yield "Public access must be blocked in both directions."
@@ -130,6 +148,8 @@ def _machine(props: Mapping[str, Any]) -> Iterator[str]:
     for interface in props.get("networkInterfaces") or []:
         if str(interface.get("associatePublicIpAddress", "false")).lower() != "false":
             yield "A machine must have no public address."
+    if not props.get("?vpcSecurityGroupIds"):
+        yield "A machine must name its groups; without them it stands in the cluster's own, which is open to anywhere."
 
 
 def _node_group(props: Mapping[str, Any]) -> Iterator[str]:
@@ -138,11 +158,19 @@ def _node_group(props: Mapping[str, Any]) -> Iterator[str]:
         yield "A region must have 2 to 4 GPU nodes."
     if props.get("remoteAccess"):
         yield "Machines must have no remote access of EKS's making."
+    if not props.get("?launchTemplate"):
+        yield "Machines must start from a launch template; without one, groups, disks and metadata are EKS's defaults."
 
 
 def _balancer(props: Mapping[str, Any]) -> Iterator[str]:
     if props.get("internal") is not True:
         yield "A balancer must be internal."
+
+
+def _listener(props: Mapping[str, Any]) -> Iterator[str]:
+    for action in props["defaultActions"]:
+        if action.get("type") != "forward":
+            yield f"A listener must forward, not {action.get('type')}: an identity provider is asked across the internet."
 
 
 def _link(props: Mapping[str, Any]) -> Iterator[str]:
@@ -163,12 +191,12 @@ def _of(name: str, description: str, kind: str | tuple[str, ...], fields: tuple[
 
 RULES = (
     _of("aws-account-named", "The provider allows one account.", "pulumi:providers:aws", ("allowedAccountIds", "region"), _account),
-    _of("aws-endpoint-perimeter", "An endpoint serves own principals on own resources.", "aws:ec2/vpcEndpoint:VpcEndpoint",
+    _of("aws-endpoint-perimeter", "An endpoint serves own principals on own resources.", _ENDPOINT,
         ("serviceName", "policy"), _endpoint),
     _of("aws-group-empty", "A group holds no rules inside.", "aws:ec2/securityGroup:SecurityGroup", ("egress", "ingress"), _group),
     _of("aws-rule-by-reference", "A group's rule names a group or a prefix list.",
         ("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"),
-        ("cidrIpv4", "cidrIpv6"), _rule),
+        ("cidrIpv4", "cidrIpv6", "~referencedSecurityGroupId"), _rule),
     _of("aws-list-narrow", "The access list lets out TCP 443 at most.", "aws:ec2/networkAcl:NetworkAcl", ("egress",), _list),
     _of("aws-defaults-emptied", "Default group, list and table are empty.",
         ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl",
@@ -180,6 +208,8 @@ RULES = (
         ("firewallFailOpen",), _names_closed),
     _of("aws-names-decided", "A rule of the DNS firewall decides.", "aws:route53/resolverFirewallRule:ResolverFirewallRule",
         ("action", "qType"), _names),
+    _of("aws-names-own", "Names that resolve are AWS's own or internal.",
+        "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList", ("domains",), _own_names),
     _of("aws-public-access-blocked", "Public access is blocked both ways.",
         "aws:ec2/vpcBlockPublicAccessOptions:VpcBlockPublicAccessOptions", ("internetGatewayBlockMode",), _public_block),
     _of("aws-cluster-private", "The cluster is private, logged, and nobody's by birth.", "aws:eks/cluster:Cluster",
@@ -187,10 +217,12 @@ RULES = (
     _of("aws-cni-strict", "The CNI enforces from a pod's first packet.", "aws:eks/addon:Addon",
         ("addonName", "configurationValues"), _addon),
     _of("aws-machine-sealed", "Machines: metadata tokens, encrypted disks, no public address.", "aws:ec2/launchTemplate:LaunchTemplate",
-        ("metadataOptions", "blockDeviceMappings.ebs.encrypted", "networkInterfaces.associatePublicIpAddress"), _machine),
+        ("metadataOptions", "blockDeviceMappings.ebs.encrypted", "networkInterfaces.associatePublicIpAddress",
+         "?vpcSecurityGroupIds"), _machine),
     _of("aws-gpu-nodes", "Two to four GPU nodes, no remote access.", "aws:eks/nodeGroup:NodeGroup",
-        ("labels", "scalingConfig", "remoteAccess"), _node_group),
+        ("labels", "scalingConfig", "remoteAccess", "?launchTemplate"), _node_group),
     _of("aws-balancer-internal", "A balancer is internal.", "aws:lb/loadBalancer:LoadBalancer", ("internal",), _balancer),
+    _of("aws-listener-forwards", "A listener forwards and asks nobody.", "aws:lb/listener:Listener", ("defaultActions.type",), _listener),
     _of("aws-link-accepted", "Connections of the CRM side are accepted by a person.", "aws:ec2/vpcEndpointService:VpcEndpointService",
         ("acceptanceRequired", "allowedPrincipals"), _link),
     _of("aws-link-principal", "Who may connect is named.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ _TAGGED = (
     "aws:ecr/repository:Repository", "aws:efs/fileSystem:FileSystem", "aws:backup/vault:Vault", "aws:lb/loadBalancer:LoadBalancer",
     "aws:cloudwatch/logGroup:LogGroup", "aws:cloudtrail/trail:Trail",
 )  # fmt: skip
+_ACCOUNT = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 _TAGS = ("region", "jurisdiction", "segment", "data-class", "owner", "cost-centre")
 
 
@@ -67,6 +69,16 @@ def _key(props: Mapping[str, Any]) -> Iterator[str]:
     for item in _statements(props["policy"]):
         if item["Effect"] == "Allow" and item.get("Principal") in ("*", {"AWS": "*"}):
             yield "A key's policy must allow nobody in general."
+
+
+def _key_owner(props: Mapping[str, Any]) -> Iterator[str]:
+    accounts: set[str] = set()
+    for item in _statements(props["policy"]):
+        named = item.get("Principal")
+        listed = named.get("AWS", []) if isinstance(named, dict) and item["Effect"] == "Allow" else []
+        accounts |= {(_ACCOUNT.search(text) or [text])[0] for text in ([listed] if isinstance(listed, str) else listed)}
+    if len(accounts) != 1:
+        yield f"A key's policy must serve one account, not {', '.join(sorted(accounts)) or 'none'}."
 
 
 def _repository(props: Mapping[str, Any]) -> Iterator[str]:
@@ -133,6 +145,7 @@ RULES = (
     _of("aws-bucket-policy", "A bucket denies outside the organisation, the region and TLS.", "aws:s3/bucketPolicy:BucketPolicy",
         ("policy",), _bucket_policy),
     _of("aws-key-stays", "A key stays in its region and rotates.", "aws:kms/key:Key", ("multiRegion", "enableKeyRotation", "policy"), _key),
+    _of("aws-key-of-one-account", "A key serves one account.", "aws:kms/key:Key", ("policy",), _key_owner),
     _of("aws-images-immutable", "Images do not change and are scanned.", "aws:ecr/repository:Repository",
         ("imageTagMutability", "imageScanningConfiguration"), _repository),
     _of("aws-role-of-service", "A role is a service's.", "aws:iam/role:Role", ("assumeRolePolicy",), _trust),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
@@ -9,14 +10,18 @@ from typing import Any
 from curtilage.allowance import WIDEST_PREFIX
 from curtilage.derive.kubernetes.names import ADMISSION, GATEWAY, NODE_PORT, NOT_IMPORTED, SEALED, SEGMENT_LABEL
 from curtilage.region_parts import IMAGE
-from policies.rules._rule import Rule
+from policies.rules._rule import Resource, Rule, known
 
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 CLUSTER_POLICY = "kubernetes:policy.networking.k8s.io/v1alpha2:ClusterNetworkPolicy"
+NAMESPACE, QUOTA = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:ResourceQuota"
 ADMISSION_POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 WORKLOADS = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:DaemonSet")
 ROLES = ("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "kubernetes:rbac.authorization.k8s.io/v1:Role")
 DEVICE_PLUGIN = ("kube-system", "nvidia-device-plugin")
+_VOLUMES = {"configMap", "downwardAPI", "emptyDir", "hostPath", "persistentVolumeClaim", "projected", "secret"}
+_NETWORK_ANNOTATION = re.compile(r"(^|\.)cni\.cncf\.io/|networks?$", re.IGNORECASE)
+_RESOURCES = {"cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"}
 _READ = {"get", "list", "watch"}
 _NOBODY = {
     "networkpolicies", "clusternetworkpolicies", "validatingadmissionpolicies", "validatingadmissionpolicybindings", "namespaces",
@@ -38,6 +43,10 @@ def _policy(props: Mapping[str, Any]) -> Iterator[str]:
     spec = props["spec"]
     if set(spec.get("policyTypes") or []) != {"Ingress", "Egress"}:
         yield "The network policy must state both directions; one that is left out is open."
+    peers = [peer for way, side in (("egress", "to"), ("ingress", "from")) for rule in spec.get(way) or [] for peer in rule.get(side) or []]
+    selectors = [spec.get("podSelector"), *(peer.get(key) for peer in peers for key in ("podSelector", "namespaceSelector"))]
+    for key in sorted({key for selector in selectors for key in selector or {}} - {"matchLabels", "matchExpressions"}):
+        yield f"A selector must have matchLabels or matchExpressions, not {key}: a server that drops it selects everything."
     for rule in spec.get("egress") or []:
         peers, ports = rule.get("to") or [], rule.get("ports") or []
         if not peers or not ports or any("port" not in port for port in ports):
@@ -103,6 +112,37 @@ def _namespace(props: Mapping[str, Any]) -> Iterator[str]:
         yield f"Namespace {meta['name']} must enforce Pod Security restricted."
 
 
+def _namespaces_shut(resources: list[Resource]) -> Iterator[str]:
+    judged = [item for item in resources if item.type in (POLICY, QUOTA, NAMESPACE)]
+    if not any(set(item.raw.keys()) for item in judged):
+        # The cluster is made by this same plan: the engine asks no provider about its objects yet, and gives their inputs to rules about
+        # one resource alone. The proof reads the inputs.
+        return
+    shut: set[str] = set()
+    for item in judged:
+        if item.type in (POLICY, QUOTA):
+            meta, spec = known(item.raw["metadata"]), known(item.raw["spec"])
+            if (_denies_all(spec) if item.type == POLICY else _admits_no_pod(spec)) and meta.get("namespace"):
+                shut.add(meta["namespace"])
+    for item in judged:
+        if item.type == NAMESPACE:
+            meta = known(item.raw["metadata"])
+            if (meta.get("labels") or {}).get(SEGMENT_LABEL) == "legal" and meta["name"] not in shut:
+                yield f"Namespace {meta['name']} must have a policy that denies all pods both directions, or a quota of no pods."
+
+
+def _denies_all(spec: Mapping[str, Any]) -> bool:
+    return (
+        not spec.get("podSelector")
+        and set(spec["policyTypes"]) == {"Ingress", "Egress"}
+        and not (spec.get("ingress") or spec.get("egress"))
+    )
+
+
+def _admits_no_pod(spec: Mapping[str, Any]) -> bool:
+    return str((spec.get("hard") or {}).get("pods")) == "0" and not (spec.get("scopes") or spec.get("scopeSelector"))
+
+
 def _workload(props: Mapping[str, Any]) -> Iterator[str]:
     spec = props["spec"]["template"]["spec"]
     meta = props["metadata"]
@@ -116,10 +156,17 @@ def _workload(props: Mapping[str, Any]) -> Iterator[str]:
         host = volume.get("hostPath")
         if host is not None and not (own and host["path"] == "/var/lib/kubelet/device-plugins"):
             yield f"{meta['name']} must not mount the host's {host['path']}."
+        if not _VOLUMES & set(volume):
+            yield f"{meta['name']} must mount no {', '.join(sorted(set(volume) - {'name'}))}; it may be across the network."
+    for key in (props["spec"]["template"].get("metadata") or {}).get("annotations") or {}:
+        if _NETWORK_ANNOTATION.search(key):
+            yield f"{meta['name']} must not ask for a network by annotation {key}; no policy covers a second one."
     for container in [*spec["containers"], *(spec.get("initContainers") or [])]:
         yield from _container(meta["name"], container)
     if meta.get("namespace") in SEALED and spec.get("dnsPolicy") != "None":
         yield f"{meta['name']} must have dnsPolicy None; names are a way out."
+    if spec.get("resourceClaims"):
+        yield f"{meta['name']} must have no resourceClaims; a device that is not known may be a network card."
     strategy = props["spec"].get("strategy") or {}
     if any("nvidia.com/gpu" in ((item.get("resources") or {}).get("limits") or {}) for item in spec["containers"]) and (
         (strategy.get("rollingUpdate") or {}).get("maxSurge") != 0
@@ -139,6 +186,9 @@ def _container(owner: str, container: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} must have a read-only root."
     if container["image"] != NOT_IMPORTED and not IMAGE.match(container["image"]):
         yield f"{name}: the image {container['image']!r} must be named by digest."
+    resources = container.get("resources") or {}
+    for resource in sorted({*(resources.get("limits") or {}), *(resources.get("requests") or {})} - _RESOURCES):
+        yield f"{name} must not ask for {resource}; a device that is not known may be a network card."
     for port in container.get("ports") or []:
         if port.get("hostPort"):
             yield f"{name} must not use a host port."
@@ -192,7 +242,10 @@ RULES = (
     ),
     Rule(
         name="kubernetes-namespace-restricted", description="A namespace enforces Pod Security restricted and keeps its segment's label.",
-        resource_type="kubernetes:core/v1:Namespace", fields=("metadata",), check=_namespace,
+        resource_type=NAMESPACE, fields=("metadata",), check=_namespace,
+    ),
+    Rule(
+        name="every-namespace-shut", description="A namespace of the segment denies everything by default.", stack_check=_namespaces_shut,
     ),
     Rule(
         name="kubernetes-workload-sealed", description="Pods have nothing of the host, no token, no privilege, no resolver.",

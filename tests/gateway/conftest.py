@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -23,9 +24,13 @@ import pytest
 import yaml
 from aiohttp import web
 
+from curtilage import vendors
 from curtilage.gateway import setup
+from curtilage.gateway.surfaces import Task
+from tests.gateway import vllm_shapes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+AZURE_NAMES = ("res.openai.azure.com", "res.services.ai.azure.com")
 
 
 @dataclass
@@ -53,6 +58,8 @@ class MockModel:
     seen: list[Seen] = field(default_factory=list)
     open_streams: int = 0
     port: int = 0
+    root: str = ""  # where it says it loaded its model from
+    adapters: dict[str, str] = field(default_factory=dict)  # name -> where it says it loaded that adapter from
 
     @property
     def url(self) -> str:
@@ -80,6 +87,7 @@ class MockModel:
     async def _serve(self) -> None:
         app = web.Application(client_max_size=1 << 26)
         app.router.add_get("/health", self._health)
+        app.router.add_get("/v1/models", self._models)
         app.router.add_route("*", "/{tail:.*}", self._handle)
         self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -89,6 +97,11 @@ class MockModel:
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.Response()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        served = dict.fromkeys(("lab-mistral", "lab-embed", "lab-rerank"), self.root) | self.adapters
+        listed = [{"id": name, "object": "model", "root": root} for name, root in served.items()]
+        return web.json_response({"object": "list", "data": listed})
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(Seen(request.path_qs, dict(request.headers), await request.read()))
@@ -109,8 +122,14 @@ class MockModel:
         text = self.say(body)
         anthropic = request.path == "/v1/messages"
         if not body.get("stream"):
-            return web.json_response(self._anthropic(text) if anthropic else self._openai(text))
-        return await self._stream(request, text, self._anthropic_events if anthropic else self._openai_events)
+            found = vllm_shapes.whole(request.path, body, text, self.arguments)
+            return web.json_response(found or (self._anthropic(text) if anthropic else self._openai(text)))
+        events: Any = self._anthropic_events if anthropic else self._openai_events
+        if request.path == "/v1/completions":
+            events = lambda said: vllm_shapes.completion_events(said, self._pieces)  # noqa: E731
+        elif request.path == "/v1/responses":
+            events = lambda said: vllm_shapes.response_events(said, self.arguments, self._pieces)  # noqa: E731
+        return await self._stream(request, text, events)
 
     async def _stream(self, request: web.Request, text: str, events: Any) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
@@ -146,7 +165,7 @@ class MockModel:
         return {
             "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "lab-mistral",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+            "usage": vllm_shapes.USAGE,
         }  # fmt: skip
 
     def _openai_events(self, text: str) -> Iterator[bytes]:
@@ -208,8 +227,9 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        error = self.body["error"]
-        return str(error["code"])
+        error = self.body.get("error", self.body)
+        found = error.get("code")
+        return str(found) if isinstance(found, str) else str(error["details"][0]["reason"])
 
 
 @dataclass
@@ -222,6 +242,7 @@ class RunningGateway:
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     kept: dict[str, http.client.HTTPSConnection] = field(default_factory=dict)
+    signing: tuple[str, str] = ("", "")
 
     @property
     def ca(self) -> Path:
@@ -234,7 +255,7 @@ class RunningGateway:
             stdout=log, stderr=log, cwd=CHECKOUT, env={**os.environ, **self.environment},
         )  # fmt: skip
         log.close()
-        for _ in range(200):
+        for _ in range(1200):
             if self.process.poll() is not None:
                 raise AssertionError(f"the gateway ended: {self.log()}")
             with socket.socket() as probe:
@@ -309,13 +330,19 @@ def model() -> Iterator[MockModel]:
 def make_gateway(tmp_path: Path) -> Iterator[Callable[..., RunningGateway]]:
     made: list[RunningGateway] = []
 
-    def make(*upstreams: str, start: bool = True, limits: dict[str, Any] | None = None, **environment: str) -> RunningGateway:
+    def make(
+        *upstreams: str, start: bool = True, limits: dict[str, Any] | None = None, serving: dict[str, Any] | None = None, **environment: str
+    ) -> RunningGateway:
         directory = tmp_path / f"gateway-{len(made)}"
-        printed = setup.init(directory, "127.0.0.1:0", upstreams)
+        gateway = written(directory, upstreams, **environment)
         if limits:
             path = directory / "gateway.yaml"
             path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "limits": limits}))
-        gateway = RunningGateway(directory, int(printed["address"].rpartition(":")[2]), printed["key"], environment=environment)
+        if serving is not None:
+            path = directory / "gateway.yaml"
+            where = {"file": "serving.json", "withdrawn": "withdrawn.json"}
+            path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "serving": where}))
+            (directory / "serving.json").write_text(json.dumps(serving))
         made.append(gateway)
         if start:
             gateway.start()
@@ -335,6 +362,48 @@ def gateway(make_gateway: Callable[..., RunningGateway], model: MockModel) -> Ru
     return make_gateway(model.url)
 
 
+@pytest.fixture(scope="module")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningGateway, MockModel]]:
+    mock = MockModel()
+    mock.start()
+    gateway = written(tmp_path_factory.mktemp("shared") / "gateway", (mock.url,))
+    gateway.start()
+    yield gateway, mock
+    gateway.stop()
+    mock.stop()
+
+
+@pytest.fixture
+def shared(_shared: tuple[RunningGateway, MockModel]) -> tuple[RunningGateway, MockModel]:
+    """One gateway for a whole module of tests that change nothing but what the model says; that is set back for each."""
+    gateway, mock = _shared
+    fresh = MockModel()
+    mock.mode, mock.say, mock.arguments, mock.pace_seconds, mock.chunk = fresh.mode, fresh.say, None, 0.0, 0
+    mock.seen.clear()
+    gateway.kept.clear()  # the server closes a connection that was idle between two tests
+    return gateway, mock
+
+
+def free_port() -> int:
+    """A port for a server that starts in a moment: below those that the kernel gives to clients, so that none takes it meanwhile."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(100):
+        port = random.randrange(20_000, max(first, 20_100))
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no free port")
+
+
+def written(directory: Path, upstreams: tuple[str, ...], **environment: str) -> RunningGateway:
+    """A gateway as `gateway init` writes it, not started."""
+    tasks = {"lab-embed": Task.EMBED, "lab-rerank": Task.RERANK}
+    printed = setup.init(directory, f"127.0.0.1:{free_port()}", upstreams, names=AZURE_NAMES, tasks=tasks)
+    gateway = RunningGateway(directory, int(printed["address"].rpartition(":")[2]), printed["key"], environment=environment)
+    gateway.signing = (printed["aws_access_key_id"], printed["aws_secret_access_key"])
+    return gateway
+
+
 @pytest.fixture
 def vendors_resolve_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunningGateway], None]:
     """The one thing interception changes: what the vendors' names resolve to, and the CA that is trusted."""
@@ -344,7 +413,7 @@ def vendors_resolve_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunningGate
 
         def resolve(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
             name = host.decode() if isinstance(host, bytes) else host
-            if name in setup.NAMES:
+            if vendors.dialect_of(name or "") != "any":
                 return real("127.0.0.1", gateway.port, *rest, **more)
             if name not in ("127.0.0.1", "localhost", "::1", None):
                 raise AssertionError(f"the SDK asked for {name}")

@@ -25,7 +25,8 @@ def received(connection: socket.socket) -> bytes:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/files"), ("POST", "/v1/embeddings"), ("POST", "/v1/responses"), ("GET", "/v1/chat/completions"), ("GET", "/"),
+        ("POST", "/v1/files"), ("POST", "/v1/images/generations"), ("GET", "/v1/responses/resp_1"), ("GET", "/v1/chat/completions"),
+        ("GET", "/"), ("GET", "/v1/realtime"), ("POST", "/v1/batches"), ("POST", "/v1/vector_stores"), ("POST", "/v1/audio/speech"),
         ("POST", "/invocations"),
         ("POST", "/v1/messages"), ("POST", "/v1/chat/completions/"), ("POST", "/v1//chat/completions"),
         ("POST", "/v1/chat%2Fcompletions"),

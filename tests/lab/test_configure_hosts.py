@@ -156,7 +156,7 @@ def test_a_service_left_on_old_files_by_a_run_that_was_cut_off_is_restarted_by_t
 
 def test_another_key_for_a_ledger_that_has_begun_is_refused_and_the_gateway_goes_on(lab: Lab) -> None:
     before = said(lab, "gw-1", "cat /etc/curtilage/ledger.pub")
-    said(lab, "gw-1", "cp /etc/curtilage/ledger.pub /etc/curtilage/ledger.pub.kept")
+    said(lab, "gw-1", "cp -p /etc/curtilage/ledger.pub /etc/curtilage/ledger.pub.kept")
     said(lab, "gw-1", "sh -c 'echo curtilage/ledger-gw-1+00000000+other > /etc/curtilage/ledger.pub'")
     try:
         with pytest.raises(StepError, match="began under another key"):

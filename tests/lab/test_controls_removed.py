@@ -106,10 +106,19 @@ def drift() -> tuple[int, set[str]]:
     return done.returncode, {change["host"] for change in json.loads(done.stdout)["changes"]}
 
 
-@pytest.mark.timeout(300)
+def findings() -> tuple[int, list[dict[str, object]]]:
+    """What ``curtilage drift`` ends with and says of all hosts and roles."""
+    argv = [sys.executable, "-m", "curtilage", "drift", "lab", "--json"]
+    done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=240)
+    return done.returncode, json.loads(done.stdout)["findings"]
+
+
+@pytest.mark.timeout(420)
 def test_a_hole_opened_by_hand_is_caught_by_drift_from_the_plan_and_by_the_probes(lab: Lab, tmp_path: Path) -> None:
     assert drift() == (0, set())
     with opened(lab, "crm-1", INSERT.format(chain="output", match="udp dport 443"), RESEAL):
         assert drift() == (1, {"crm-1"})
+        code, found = findings()
+        assert (code, [(item["name"], item["type"], item["area"]) for item in found]) == (1, [("crm-1", "egress_firewall", "network")])
         assert any(":443" in name for name in red(attacked(lab, tmp_path, "crm-1")))
     assert drift() == (0, set())

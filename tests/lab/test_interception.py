@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from curtilage.commands.ask import ask, ledger_state
+from curtilage.commands.ask import ask, ledger_entries, ledger_state
 from curtilage.commands.reach import reach
 from curtilage.region import load_region
 from lab import canary_log
@@ -57,7 +57,22 @@ def exchange(lab: Lab) -> dict[str, Any]:
 
 def test_both_vendors_sdks_are_answered_unary_and_streaming(exchange: dict[str, Any]) -> None:
     answered = {(call["sdk"], call["call"]) for call in exchange["calls"] if call["outcome"] == "answered" and call["text"]}
-    assert answered == {("openai", "chat"), ("openai", "chat stream"), ("anthropic", "messages"), ("anthropic", "messages stream")}
+    assert answered == {
+        ("openai", "chat without a record"),
+        ("openai", "chat"),
+        ("openai", "chat stream"),
+        ("anthropic", "messages"),
+        ("anthropic", "messages stream"),
+    }
+
+
+def test_an_allowed_a_redacted_and_a_refused_call_are_shown_as_the_ledger_has_them(exchange: dict[str, Any]) -> None:
+    region = load_region("lab")
+    entries = ledger_entries(region, reach(region), exchange["calls"])
+    assert set(entries) == {"allowed", "redacted", "refused"}
+    assert not entries["allowed"]["removed"]
+    assert entries["redacted"]["removed"]
+    assert entries["refused"]["reason"] == "curtilage.route_unknown"
 
 
 def test_what_is_not_a_model_call_is_refused_with_a_stable_reason(exchange: dict[str, Any]) -> None:

@@ -18,8 +18,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from curtilage.drift import of_events
 from curtilage.engine import Engine
 from curtilage.engine_build import engine_path
+from curtilage.errors import StepError
 from curtilage.paths import CHECKOUT
 from curtilage.plugins import STANDIN
 from curtilage.region import load_region
@@ -76,6 +78,10 @@ class Api(BaseHTTPRequestHandler):
         if there is None:
             return self._answer(404, {"reason": "NotFound", "message": path})
         if self.command == "PATCH":
+            others = [item["manager"] for item in there["metadata"].get("managedFields", []) if not item["manager"].startswith("pulumi-")]
+            if others and query["force"] != ["true"]:
+                message = f'Apply failed with 1 conflict: conflict with "{others[0]}" using v1: .spec.policyTypes'
+                return self._answer(409, {"reason": "Conflict", "message": message})
             changed = {**there, **{key: value for key, value in body.items() if key != "metadata"}}
             if "dryRun" not in query:
                 self.objects[path] = changed
@@ -121,8 +127,11 @@ class Stack:
         # The default context is another one, which does not exist: only the named one may be used.
         self.config.write_text(json.dumps({"current-context": "other", "contexts": [context], "clusters": [cluster], "users": []}))
 
-    def run(self, verb: str, *flags: str, data: str = "one", types: str = '["Ingress", "Egress"]') -> subprocess.CompletedProcess[str]:
+    def written(self, data: str = "one", types: str = '["Ingress", "Egress"]') -> None:
         (self.directory / "__main__.py").write_text(PROGRAM.replace("DATA", data).replace("TYPES", types))
+
+    def run(self, verb: str, *flags: str, data: str = "one", types: str = '["Ingress", "Egress"]') -> subprocess.CompletedProcess[str]:
+        self.written(data, types)
         self.engine._prepare()
         return self.engine._run(verb, *flags, *self.engine._on_stack())
 
@@ -130,7 +139,7 @@ class Stack:
 @pytest.fixture
 def stack(tmp_path: Path, api: type[Api], monkeypatch: pytest.MonkeyPatch) -> Stack:
     found = Stack(tmp_path, api)
-    if found.engine._plugins[0].kind != STANDIN:
+    if found.engine.plugins[0].kind != STANDIN:
         pytest.skip("the official plugin is installed; it is what was measured")
     monkeypatch.setenv("KUBECONFIG", str(found.config))
     return found
@@ -179,6 +188,30 @@ def test_the_life_of_objects_is_that_of_the_official_plugin(stack: Stack, api: t
     assert api.objects == {}
 
 
+def test_drift_is_one_finding_a_resource_and_red_where_the_seal_may_be_open(stack: Stack, api: type[Api]) -> None:
+    with pytest.raises(StepError, match="not up"):
+        stack.engine.refreshed()
+    assert stack.run("up", "--yes", "--skip-preview").returncode == 0
+    assert of_events(stack.engine.refreshed()) == ()
+
+    api.objects["/apis/networking.k8s.io/v1/namespaces/legal/networkpolicies/shut"]["spec"]["policyTypes"] = ["Ingress"]
+    api.objects["/api/v1/namespaces/legal/secrets/key"]["data"] = {"token": "b3RoZXItY2xlYXJ0ZXh0"}
+    del api.objects["/api/v1/namespaces/legal/configmaps/settings"]
+    before, api.calls[:] = dict(api.objects), []
+    found = of_events(stack.engine.refreshed())
+    assert [(item.name, item.area, item.change, item.red) for item in found] == [
+        ("key", "keys", "update", True),
+        ("shut", "network", "update", True),
+        ("settings", "other", "delete", False),
+    ]
+    assert found[1].details == ('spec.policyTypes: ["Ingress", "Egress"] -> ["Ingress"]',)
+    assert "cleartext" not in str(found)
+    assert "b3RoZXI" not in str(found)
+    assert api.objects == before, "it only looks"
+    assert {call[0] for call in api.calls} == {"GET"}
+    assert of_events(stack.engine.refreshed()) == found, "a look does not make the drift the new state"
+
+
 def test_an_object_that_is_there_already_is_never_taken_over(stack: Stack, api: type[Api]) -> None:
     api.objects["/api/v1/namespaces/legal/configmaps/settings"] = {
         "kind": "ConfigMap",
@@ -190,3 +223,45 @@ def test_an_object_that_is_there_already_is_never_taken_over(stack: Stack, api: 
     assert refused.returncode != 0
     assert "AlreadyExists" in refused.stdout + refused.stderr
     assert api.objects["/api/v1/namespaces/legal/configmaps/settings"]["data"] == {"a": "x"}
+
+
+def test_one_preview_that_looks_says_whether_anything_is_to_do_and_up_repairs_what_it_saw(stack: Stack, api: type[Api]) -> None:
+    assert stack.run("up", "--yes", "--skip-preview").returncode == 0
+    stack.written()
+    looked = stack.engine.preview(judged=False, refresh=True)
+    assert looked.nothing_to_do, looked.changes
+
+    policy = "/apis/networking.k8s.io/v1/namespaces/legal/networkpolicies/shut"
+    api.objects[policy]["spec"]["policyTypes"] = ["Ingress"]
+    assert stack.engine.preview(judged=False).nothing_to_do, "a plan alone never looks at what stands"
+    before = json.dumps(api.objects)
+    drifted = stack.engine.preview(judged=False, refresh=True)
+    assert not drifted.nothing_to_do
+    assert drifted.digest == looked.digest, "what the plan leads to is the same; only the way there differs"
+    assert json.dumps(api.objects) == before, "it only looks"
+
+    done = stack.engine._run("up", "--yes", "--skip-preview", "--refresh", "--plan", str(drifted.saved), *stack.engine._on_stack())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert api.objects[policy]["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_an_edit_by_kubectl_does_not_stop_the_repair_and_an_edit_by_a_controller_does(stack: Stack, api: type[Api]) -> None:
+    assert stack.run("up", "--yes", "--skip-preview").returncode == 0
+    policy = "/apis/networking.k8s.io/v1/namespaces/legal/networkpolicies/shut"
+
+    def edited(manager: str) -> None:
+        api.objects[policy]["spec"]["policyTypes"] = ["Ingress"]
+        api.objects[policy]["metadata"]["managedFields"] = [{"manager": manager, "operation": "Update"}]
+
+    edited("argocd-controller")
+    with pytest.raises(StepError, match="argocd-controller"):
+        stack.engine.preview(judged=False, refresh=True)
+    edited("kubectl-edit")
+    plan = stack.engine.preview(judged=False, refresh=True)
+    assert plan.contested
+    assert plan.refreshed
+    assert not plan.nothing_to_do
+    assert plan.saved is None, "its record knows of no repair"
+    done = stack.engine._run("up", "--yes", "--skip-preview", "--refresh", *stack.engine._on_stack())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert api.objects[policy]["spec"]["policyTypes"] == ["Ingress", "Egress"]

@@ -15,8 +15,8 @@ import pytest
 from pulumi_policy import ResourceValidationArgs
 from pulumi_policy.proxy import unknown_checking_proxy
 
-from curtilage.derive.aws.names import tags
-from curtilage.derive.aws.policies import bucket_policy, endpoint_policy, key_policy, trust
+from curtilage.derive.aws.names import domains, tags
+from curtilage.derive.aws.policies import backup_policy, bucket_policy, endpoint_policy, key_policy, trust
 from curtilage.derive.kubernetes.manifests import manifests
 from curtilage.region import load_region
 from policies.rules import RULES
@@ -74,6 +74,7 @@ BUILDERS: dict[str, tuple[str, Callable[[], Props]]] = {
     ),
     "aws-names-fail-closed": ("aws:route53/resolverFirewallConfig:ResolverFirewallConfig", props(firewallFailOpen="DISABLED")),
     "aws-names-decided": ("aws:route53/resolverFirewallRule:ResolverFirewallRule", props(action="BLOCK", qType=None)),
+    "aws-names-own": ("aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList", props(domains=domains(AWS))),
     "aws-public-access-blocked": (
         "aws:ec2/vpcBlockPublicAccessOptions:VpcBlockPublicAccessOptions",
         props(internetGatewayBlockMode="block-bidirectional"),
@@ -99,13 +100,20 @@ BUILDERS: dict[str, tuple[str, Callable[[], Props]]] = {
             metadataOptions={"httpTokens": "required", "httpPutResponseHopLimit": 1},
             blockDeviceMappings=[{"ebs": {"encrypted": "true", "kmsKeyId": UNKNOWN}}],
             networkInterfaces=[],
+            vpcSecurityGroupIds=[UNKNOWN],
         ),
     ),
     "aws-gpu-nodes": (
         "aws:eks/nodeGroup:NodeGroup",
-        props(labels={"curtilage.dev/pool": "gpu"}, scalingConfig={"minSize": 2, "maxSize": 4, "desiredSize": 2}, remoteAccess=None),
+        props(
+            labels={"curtilage.dev/pool": "gpu"},
+            scalingConfig={"minSize": 2, "maxSize": 4, "desiredSize": 2},
+            remoteAccess=None,
+            launchTemplate={"id": UNKNOWN, "version": UNKNOWN},
+        ),
     ),
     "aws-balancer-internal": ("aws:lb/loadBalancer:LoadBalancer", props(internal=True)),
+    "aws-listener-forwards": ("aws:lb/listener:Listener", props(defaultActions=[{"type": "forward", "targetGroupArn": UNKNOWN}])),
     "aws-link-accepted": ("aws:ec2/vpcEndpointService:VpcEndpointService", props(acceptanceRequired=True, allowedPrincipals=[])),
     "aws-link-principal": (
         "aws:ec2/vpcEndpointServiceAllowedPrinciple:VpcEndpointServiceAllowedPrinciple",
@@ -123,6 +131,12 @@ BUILDERS: dict[str, tuple[str, Callable[[], Props]]] = {
     "aws-bucket-versions": ("aws:s3/bucketVersioning:BucketVersioning", props(versioningConfiguration={"status": "Enabled"})),
     "aws-bucket-policy": ("aws:s3/bucketPolicy:BucketPolicy", props(policy=bucket_policy(AWS, "logs"))),
     "aws-key-stays": ("aws:kms/key:Key", props(multiRegion=False, enableKeyRotation=True, policy=key_policy(AWS, "logs"))),
+    "aws-key-of-one-account": ("aws:kms/key:Key", props(policy=key_policy(AWS, "disks"))),
+    "aws-role-narrow": ("aws:iam/rolePolicy:RolePolicy", props(policy=backup_policy(AWS))),
+    "aws-role-attached": (
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        props(policyArn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"),
+    ),
     "aws-images-immutable": (
         "aws:ecr/repository:Repository",
         props(imageTagMutability="IMMUTABLE", imageScanningConfiguration={"scanOnPush": True}),
@@ -201,6 +215,14 @@ MUTATIONS = [
     m("kubernetes-workload-sealed", "tag", lambda p: first(p).update(image="vllm:latest"), "named by digest"),
     m("kubernetes-workload-sealed", "init tag", lambda p: pod(p)["initContainers"][0].update(image="x:1"), "named by digest"),
     m("kubernetes-workload-sealed", "host port", lambda p: first(p)["ports"][0].update(hostPort=80), "must not use a host port"),
+    m("kubernetes-workload-sealed", "nfs",
+      lambda p: pod(p)["volumes"].append({"name": "n", "nfs": {"server": "192.0.2.1"}}), "mount no nfs"),
+    m("kubernetes-workload-sealed", "claim of devices", lambda p: pod(p).update(resourceClaims=[{"name": "nic"}]), "resourceClaims"),
+    m("kubernetes-workload-sealed", "second network", lambda p: p["spec"]["template"]["metadata"].update(
+        annotations={"k8s.v1.cni.cncf.io/networks": "macvlan"}), "ask for a network by annotation"),
+    m("kubernetes-workload-sealed", "rdma",
+      lambda p: first(p)["resources"]["limits"].update({"rdma/hca": "1"}), "must not ask for rdma/hca"),
+    m("kubernetes-policy-shut", "misspelt selector", lambda p: p["spec"].update(podSelector={"matchLabel": {}}), "not matchLabel"),
     m("kubernetes-workload-sealed", "surge", lambda p: p["spec"]["strategy"]["rollingUpdate"].update(maxSurge=1), "maxSurge 0"),
     m("kubernetes-service-inside", "balancer", lambda p: p["spec"].update(type="LoadBalancer"), "must be a ClusterIP, not LoadBalancer"),
     m("kubernetes-service-inside", "node port", lambda p: p["spec"].update(type="NodePort"), "must be a ClusterIP, not NodePort"),
@@ -252,6 +274,16 @@ MUTATIONS = [
     m("aws-gpu-nodes", "one", lambda p: p["scalingConfig"].update(minSize=1), "2 to 4 GPU nodes"),
     m("aws-gpu-nodes", "five", lambda p: p["scalingConfig"].update(maxSize=5), "2 to 4 GPU nodes"),
     m("aws-gpu-nodes", "ssh", lambda p: p.update(remoteAccess={"ec2SshKey": "k"}), "no remote access"),
+    m("aws-gpu-nodes", "no template", lambda p: p.pop("launchTemplate"), "start from a launch template"),
+    m("aws-gpu-nodes", "template of nothing", lambda p: p.update(launchTemplate=None), "start from a launch template"),
+    m("aws-machine-sealed", "groups", lambda p: p.pop("vpcSecurityGroupIds"), "must name its groups"),
+    m("aws-rule-by-reference", "another account",
+      lambda p: p.update(referencedSecurityGroupId="999999999999/sg-1"), "a group of this account"),
+    m("aws-names-own", "foreign", lambda p: p["domains"].append("*.example.com."), "not *.example.com."),
+    m("aws-names-own", "ends like AWS's", lambda p: p["domains"].append("evilamazonaws.com."), "not evilamazonaws.com."),
+    m("aws-listener-forwards", "oidc", lambda p: p["defaultActions"].append({"type": "authenticate-oidc"}), "must forward"),
+    m("aws-endpoint-perimeter", "another's images", lambda p: statement(p, "policy", Condition={}, Action="ecr:BatchGetImage",
+      Resource="arn:aws:ecr:eu-central-1:999988887777:repository/*"), "organisation of principal and of resource"),
     m("aws-balancer-internal", "facing", lambda p: p.update(internal=False), "must be internal"),
     m("aws-link-accepted", "anyone", lambda p: p.update(acceptanceRequired=False), "accepted by a person"),
     m("aws-link-accepted", "inline", lambda p: p.update(allowedPrincipals=["*"]), "named one by one"),
@@ -270,6 +302,18 @@ MUTATIONS = [
     m("aws-images-immutable", "mutable", lambda p: p.update(imageTagMutability="MUTABLE"), "must be immutable"),
     m("aws-images-immutable", "unscanned", lambda p: p.update(imageScanningConfiguration=None), "scan on push"),
     m("aws-role-of-service", "account", lambda p: statement(p, "assumeRolePolicy", Principal={"AWS": "*"}), "by a service alone"),
+    m("aws-key-of-one-account", "another",
+      lambda p: statement(p, "policy", Principal={"AWS": ["111122223333", "999999999999"]}), "one account"),
+    m("aws-key-of-one-account", "nobody", lambda p: p.update(policy='{"Statement": []}'), "one account, not none"),
+    m("aws-role-narrow", "everything", lambda p: statement(p, "policy", Action="*"), "must name its actions, not *"),
+    m("aws-role-narrow", "a service", lambda p: statement(p, "policy", Action="s3:*"), "must name its actions, not s3:*"),
+    m("aws-role-narrow", "all but", lambda p: statement(p, "policy", NotAction=["iam:*"]), "must name what it allows"),
+    m("aws-role-narrow", "anywhere",
+      lambda p: statement(p, "policy", Action=["ec2:DescribeVolumes", "s3:PutObject"]), "on what it allows s3:PutObject"),
+    m("aws-role-narrow", "reads anywhere", lambda p: statement(p, "policy", Action="s3:GetObject"), "on what it allows s3:GetObject"),
+    m("aws-role-attached", "administrator", lambda p: p.update(policyArn="arn:aws:iam::aws:policy/AdministratorAccess"), "must not have"),
+    m("aws-role-attached", "another's",
+      lambda p: p.update(policyArn="arn:aws:iam::111122223333:policy/AmazonEKSClusterPolicy"), "must not have"),
     m("aws-trail-on", "validation", lambda p: p.update(enableLogFileValidation=False), "with validation"),
     m("aws-logs-kept", "for ever or never", lambda p: p.update(retentionInDays=0), "how long it keeps"),
     m("aws-files-encrypted", "clear", lambda p: p.update(encrypted=False), "must be encrypted"),

@@ -5,6 +5,7 @@ Each rule has one compliant builder and one mutation a violation, matched by mes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,15 @@ from pulumi_policy.proxy import unknown_checking_proxy
 
 from components.hosts.egress_firewall import firewall_inputs
 from curtilage.canonical import digest_of
+from curtilage.paths import CHECKOUT
 from curtilage.region import load_region
 from policies.rules import RULES
 from policies.rules._rule import Rule
+from policies.rules._standing import STANDING
 
+MAPPINGS = CHECKOUT / "curtilage" / "evidence" / "mappings"
+FURTHER_CONTROLS = {"AC-3", "AC-6", "AU-9", "AU-11", "AU-12", "CM-8", "CP-9", "SC-8", "SC-12", "SC-28"}
+"""Controls of NIST SP 800-53 Rev. 5 that rules serve and that the evidence's mapping, of the boundary alone, does not hold."""
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # the SDK's sentinel for an unknown string
 LAB = load_region("lab")
 ALLOWANCE = {
@@ -211,7 +217,7 @@ def test_an_unknown_host_name_is_refused_for_the_stack() -> None:
 
 def test_every_rule_has_its_compliant_builder_and_its_mutations() -> None:
     stack_rules = {rule.name for rule in RULES if rule.stack_check}
-    assert stack_rules == {"every-host-sealed"}, "a stack rule needs its own pair above"
+    assert "every-host-sealed" in stack_rules, "its pair is above; those of the platforms are in test_stack_rules.py"
     # Rules of clusters and of AWS have theirs in test_platform_rules.py, held by the same test there.
     here = {rule.name for rule in RULES if not rule.name.startswith(("aws-", "kubernetes-"))}
     assert here - stack_rules == set(BUILDERS) == {mutation.rule for mutation in MUTATIONS}
@@ -219,3 +225,43 @@ def test_every_rule_has_its_compliant_builder_and_its_mutations() -> None:
 
 def test_every_rule_is_mandatory() -> None:
     assert {rule.policy().enforcement_level.value for rule in RULES} == {"mandatory"}
+
+
+def test_every_rule_has_a_severity_what_it_serves_and_a_fix_and_nothing_else_has() -> None:
+    assert set(STANDING) == {rule.name for rule in RULES}
+    cited = {
+        line.split("cite:")[1].strip().strip('"')
+        for path in MAPPINGS.glob("*.yaml")
+        for line in path.read_text().splitlines()
+        if "cite:" in line
+    }
+    told = [*(CHECKOUT / "docs").glob("*.md"), *(CHECKOUT / "curtilage" / "proof").rglob("*.py")]
+    ways_out = {number for path in told for number in re.findall(r"EG-[0-9]{2}", path.read_text(encoding="utf-8"))}
+    for rule in RULES:
+        assert rule.standing.frameworks, rule.name
+        assert rule.standing.fix.strip(), rule.name
+        for item in rule.standing.frameworks:
+            law = item.removeprefix("GDPR ").removeprefix("NIS2 ")
+            known = item in ways_out or item in cited or any(cite.startswith(law) for cite in cited if law != item)
+            assert known or item in FURTHER_CONTROLS, (rule.name, item)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_message_says_resource_rule_severity_requirements_and_fix(rule: Rule) -> None:
+    found: list[str] = []
+    # A broken tree is a violation of every rule, so each of them speaks.
+    kind = rule.resource_type if isinstance(rule.resource_type, str) else (rule.resource_type or ("x:y:Z",))[0]
+    rule.validate(ResourceValidationArgs(kind, object(), "urn:probe", "probe", None, None), lambda message, urn=None: found.append(message))
+    broken = PolicyResource(kind, object(), "urn:probe", "probe", None, None, None, [], {})
+    if rule.stack_check is not None:
+        rule.validate_stack(StackValidationArgs([broken, None]), lambda message, urn=None: found.append(message))
+    standing = rule.standing
+    assert found
+    for message in found:
+        assert message.startswith("the stack: " if rule.stack_check else "probe: ")
+        assert f"Rule {rule.name}, {standing.severity.value} ({', '.join(standing.frameworks)}). Fix: {standing.fix}." in message
+
+
+def test_a_rule_without_a_standing_stops_the_pack() -> None:
+    with pytest.raises(KeyError):
+        Rule(name="nobody-weighed-this", description="x", check=lambda props: iter(())).policy()

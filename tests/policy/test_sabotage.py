@@ -107,7 +107,22 @@ def test_what_changed_after_the_plan_was_decided_is_not_applied(checkout: Path, 
         engine.up(plan)
     assert not engine.no_changes(), "the decided plan is still to be applied"
     sabotage(checkout / "stacks" / "Pulumi.lab.yaml", "owner: Someone else than ", "owner: ")
-    assert engine.up(plan)["create"] > 0
+    with pytest.raises(StepError, match="was written after this plan was made"):
+        engine.up(plan)
+    assert engine.up(engine.preview())["create"] > 0
     again = engine.preview()
     assert again.digest == plan.digest
     assert set(engine.up(again)) == {"same"}
+
+
+def test_a_plan_is_not_applied_on_a_state_that_changed_since(tmp_path: Path) -> None:
+    first, second = (Engine(load_region("lab"), state=tmp_path / "state") for _ in range(2))
+    plan = first.preview()
+    second.up()
+    with pytest.raises(StepError, match=r"was written after this plan was made.*nothing was changed"):
+        first.up(plan)
+    after = first.preview()
+    # A run that changes nothing writes the state too: whoever planned before it looks again.
+    second.up()
+    with pytest.raises(StepError, match="was written after this plan was made"):
+        first.up(after)

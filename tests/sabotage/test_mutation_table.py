@@ -25,12 +25,15 @@ def table() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("platform", ["hosts", "aws", "kubernetes"])
+EVERY = {"hosts": 4, "gateway": 8}
+
+
+@pytest.mark.parametrize("platform", ["hosts", "aws", "kubernetes", "gateway"])
 def test_a_sample_of_the_table_is_as_generated(table: ModuleType, platform: str) -> None:
     if platform == "hosts" and os.geteuid() != 0:
         pytest.skip("NOT-RUN: rulesets are read back from the kernel, which needs root")
     written = PAGE.read_text().splitlines()
-    found = list(table.removals((platform,), every=4 if platform == "hosts" else 1))
+    found = list(table.removals((platform,), every=EVERY.get(platform, 1)))
     assert len(found) >= 4
     for item in found:
         assert item.red, item.control
@@ -39,5 +42,11 @@ def test_a_sample_of_the_table_is_as_generated(table: ModuleType, platform: str)
 
 def test_every_control_has_a_line(table: ModuleType) -> None:
     written = PAGE.read_text()
-    for name in (*table.host_controls(), *table.aws_controls(), *table.kubernetes_controls()):
+    controls = [control.name for control in table.gateway_mutations.CONTROLS]
+    for name in (*table.host_controls(), *table.aws_controls(), *table.kubernetes_controls(), *controls):
         assert f"| {name} |" in written
+
+
+def test_every_control_of_the_gateway_is_in_the_source_as_it_is(table: ModuleType) -> None:
+    missing = [item.name for item in table.gateway_mutations.CONTROLS if item.text not in (CHECKOUT / item.file).read_text()]
+    assert missing == [], "change tools/gateway_mutations.py with the source"

@@ -31,16 +31,13 @@ from curtilage.derive.kubernetes.pods import CONTAINER_SANDBOX, apart, scratch, 
 from curtilage.derive.kubernetes.segment import SERVING
 from curtilage.derive.serving import serving
 from curtilage.region import Region
+from curtilage.vendor_models import GENERATING
+from curtilage.vendors import dialect_of
 
 CONFIG = "/etc/curtilage"
 STATE = "/var/lib/curtilage"
 _POD_NAME = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
 _POOL = {"curtilage.dev/pool": "system"}
-
-
-def dialect(name: str) -> str:
-    """What is spoken at an intercepted name; unknown names speak any, by path."""
-    return "anthropic" if "anthropic" in name else "openai" if "openai" in name else "any"
 
 
 def gateway_config(region: Region) -> dict[str, Any]:
@@ -49,9 +46,10 @@ def gateway_config(region: Region) -> dict[str, Any]:
     return {
         "listen": [{"address": "0.0.0.0", "port": GATEWAY_PORT}],  # noqa: S104 - a pod's only address is its own
         "tls": {"certificate": f"{CONFIG}/tls/tls.crt", "key": f"{CONFIG}/tls/tls.key"},
-        "names": {name: dialect(name) for name in sorted(region.gateway.intercept)},
+        "names": {name: dialect_of(name) for name in sorted(region.gateway.intercept)},
         "upstreams": [f"http://{model_address(region, index)}:{MODEL_PORT}" for index, _ in enumerate(region.models)],
-        "models": {model.name: model.name for model in region.models} | {"default": first},
+        # What unmodified callers ask for stands for the first model; the region's own names are what they say.
+        "models": dict.fromkeys((*GENERATING, "default"), first) | {model.name: model.name for model in region.models},
         "ledger": {"directory": f"{STATE}/ledger", "signing_key": f"{CONFIG}/ledger.key"},
         "matters": f"{STATE}/matters.db",
         "region": {"name": region.name, "jurisdiction": region.jurisdiction},

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-import yaml
-
 from curtilage.derive.kubernetes import admission, gateway, models, monitoring, network, segment
 from curtilage.derive.kubernetes.names import Manifest
+from curtilage.derive.yaml_text import yaml_text
 from curtilage.region import Region
 
 LEGAL_SEGMENT, EGRESS_FIREWALL, GPU_NODE_POOL = "legal_segment", "egress_firewall", "gpu_node_pool"
@@ -47,16 +46,6 @@ def logical_name(item: Manifest) -> str:
     return f"{item['kind'].lower()}{where}-{meta['name']}"
 
 
-class _Dumper(yaml.SafeDumper):
-    """Lists stand deeper than their key, as a reader and yamllint expect; nothing is an alias of something far above."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
 def rendered(items: tuple[Manifest, ...]) -> str:
     """Objects as one YAML stream, for goldens, for `curtilage prove --manifests` and for readers."""
-    return "".join("---\n" + yaml.dump(item, Dumper=_Dumper, sort_keys=True, width=140, allow_unicode=True) for item in items)
+    return "".join("---\n" + yaml_text(item) for item in items)

@@ -72,7 +72,6 @@ def priorities(region: Region) -> Iterator[Manifest]:
             "metadata": metadata(region, name),
             "value": value,
             "preemptionPolicy": policy,
-            "globalDefault": False,
             "description": text,
         }
 

@@ -1,4 +1,4 @@
-"""Anthropic: ``/v1/messages`` (unary and stream) and ``/v1/models``; the model server speaks this dialect itself."""
+"""Anthropic: messages (unary and stream) and their count; the model server speaks this dialect itself."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.sse import Event, encode
 from curtilage.gateway.surfaces.base import (
     Call,
+    Dialect,
     MakeGuard,
+    Operation,
     Route,
     StreamRelay,
-    Surface,
     Tree,
     expect,
+    guarded,
     matter_names,
+    part,
     pick,
     refuse_keys,
     split_hint,
@@ -25,20 +28,11 @@ from curtilage.gateway.surfaces.base import (
 
 _KNOWN = frozenset(
     (
-        "model",
-        "messages",
-        "max_tokens",
-        "system",
-        "stop_sequences",
-        "stream",
-        "temperature",
-        "top_k",
-        "top_p",
-        "tools",
-        "tool_choice",
-        "output_config",
+        *("model", "messages", "max_tokens", "system", "stop_sequences", "stream", "temperature", "top_k", "top_p", "tools"),
+        *("tool_choice", "output_config"),
     )
 )
+_COUNTED = frozenset(("model", "messages", "system", "tools", "tool_choice"))
 _REFUSED = {"mcp_servers": "the model calls no servers", "container": "code runs nowhere but with the caller"}
 _BLOCK_KEYS = {
     "text": frozenset(("type", "text")),
@@ -47,16 +41,20 @@ _BLOCK_KEYS = {
     "thinking": frozenset(("type", "thinking", "signature")),
 }
 _TOOL_KEYS = frozenset(("name", "description", "input_schema", "strict"))
-_ERROR_TYPES = {400: "invalid_request_error", 403: "permission_error", 413: "request_too_large", 503: "overloaded_error"}
+_ERROR_TYPES = {
+    400: "invalid_request_error",
+    403: "permission_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
 _DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 
 
-class Anthropic(Surface):
-    """The Messages dialect."""
+class Messages(Operation):
+    """``/v1/messages``, unary and stream."""
 
-    name = "anthropic"
-    routes: ClassVar = {("POST", "/v1/messages"): Route.GENERATE, ("GET", "/v1/models"): Route.MODELS}
-    upstream_path = "/v1/messages"
+    upstream_path: ClassVar[str] = "/v1/messages"
 
     def accept(self, body: Tree) -> Call:
         refuse_keys(body, _REFUSED)
@@ -109,12 +107,64 @@ class Anthropic(Surface):
             )
         return pick({key: value for key, value in tool.items() if key not in ("type", "cache_control")}, _TOOL_KEYS, call.dropped)
 
+    def recheck(self, body: Tree) -> Tree:
+        return Messages.accept(self, body).body
+
+    def error_event(self, reason: Reason, message: str, call: str) -> bytes:
+        return encode(orjson.dumps(self.dialect.error(reason, message, Refusal(reason, "").status, call)), "error")
+
+    def answer(self, tree: Any, make_guard: MakeGuard) -> Tree:
+        if (
+            not isinstance(tree, dict)
+            or tree.get("type") != "message"
+            or not isinstance(tree.get("content"), list)
+            or not tree.get("stop_reason")
+        ):
+            raise ValueError("not a finished message")
+        found: Tree = guarded(tree, make_guard)
+        return found
+
+    def relay(self, make_guard: MakeGuard) -> StreamRelay:
+        return MessageRelay(make_guard)
+
+
+class CountTokens(Messages):
+    """``/v1/messages/count_tokens``: as cleaned, since that is what the model would read."""
+
+    upstream_path: ClassVar[str] = "/v1/messages/count_tokens"
+
+    def accept(self, body: Tree) -> Call:
+        counted = {key: value for key, value in body.items() if key in (*_COUNTED, *_REFUSED, "metadata")}
+        call = super().accept({**counted, "max_tokens": 1})
+        del call.body["max_tokens"]
+        call.stream = False
+        return call
+
+    def recheck(self, body: Tree) -> Tree:
+        return CountTokens.accept(self, body).body
+
+    def to_model(self, body: Tree, model: str, cache_salt: str) -> Tree:
+        del cache_salt  # nothing is computed that could be cached
+        return {**body, "model": model}
+
+    def answer(self, tree: Any, make_guard: MakeGuard) -> Tree:
+        del make_guard
+        return {"input_tokens": part(tree["input_tokens"], int)}
+
+
+class Anthropic(Dialect):
+    """Anthropic's paths and errors."""
+
+    name: ClassVar[str] = "anthropic"
+    routes: ClassVar[tuple[Route, ...]] = (
+        Route("POST", "/v1/messages", Messages),
+        Route("POST", "/v1/messages/count_tokens", CountTokens),
+        Route("GET", "/v1/models", None),
+    )
+
     def error(self, reason: Reason, message: str, status: int, call: str) -> Tree:
         kind = _ERROR_TYPES.get(status, "api_error")
         return {"type": "error", "error": {"type": kind, "message": f"{message} ({reason})", "code": reason.value}, "request_id": call}
-
-    def error_event(self, reason: Reason, message: str, call: str) -> bytes:
-        return encode(orjson.dumps(self.error(reason, message, Refusal(reason, "").status, call)), "error")
 
     def models(self, names: Iterable[str]) -> Tree:
         listed = [{"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"} for name in names]
@@ -125,32 +175,8 @@ class Anthropic(Surface):
             "last_id": listed[-1]["id"] if listed else None,
         }
 
-    def answer(self, tree: Any, make_guard: MakeGuard) -> Tree:
-        if (
-            not isinstance(tree, dict)
-            or tree.get("type") != "message"
-            or not isinstance(tree.get("content"), list)
-            or not tree.get("stop_reason")
-        ):
-            raise ValueError("not a finished message")
-        tree["content"] = [_guarded(block, make_guard) for block in tree["content"]]
-        return tree
 
-    def relay(self, make_guard: MakeGuard) -> StreamRelay:
-        return _Relay(make_guard)
-
-
-def _guarded(node: Any, make_guard: MakeGuard, key: str = "") -> Any:
-    if isinstance(node, str):
-        return node if key in ("type", "id", "signature") else make_guard(False).whole(node)
-    if isinstance(node, dict):
-        return {name: _guarded(value, make_guard, name) for name, value in node.items()}
-    if isinstance(node, list):
-        return [_guarded(value, make_guard, key) for value in node]
-    return node
-
-
-class _Relay(StreamRelay):
+class MessageRelay(StreamRelay):
     """Events of a streamed message."""
 
     def feed(self, event: Event) -> tuple[bytes, bytes]:
@@ -167,11 +193,13 @@ class _Relay(StreamRelay):
             return b"", encode(orjson.dumps(tree), kind)
         before = b""
         if kind == "content_block_start":
-            tree["content_block"] = _guarded(tree.get("content_block"), self._make_guard)
+            tree["content_block"] = guarded(tree.get("content_block"), self._make_guard)
         elif kind == "content_block_delta":
             self._delta(tree)
         elif kind == "content_block_stop":
             before = self._rest(tree["index"])
+        else:
+            tree = guarded(tree, self._make_guard)
         return before + encode(orjson.dumps(tree), kind), b""
 
     def _delta(self, tree: Tree) -> None:
@@ -179,7 +207,9 @@ class _Relay(StreamRelay):
         field = _DELTAS.get(delta.get("type"))
         if field is not None:
             guard = self.guard(tree["index"], delta["type"], in_json=field == "partial_json")
-            delta[field] = guard.push(delta[field])
+            delta[field] = guard.push(part(delta[field], str))
+        else:
+            tree["delta"] = guarded(delta, self._make_guard)
 
     def _rest(self, index: int) -> bytes:
         """The block ends: what was held goes out in one more delta."""

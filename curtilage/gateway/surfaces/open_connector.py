@@ -9,18 +9,15 @@ from typing import Any, ClassVar
 
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.surfaces.base import Call, Route, Tree, expect
-from curtilage.gateway.surfaces.openai import OpenAI
+from curtilage.gateway.surfaces.openai import ChatCompletions, OpenAI
 
 _ROLES = ("system", "user", "assistant")
 _MAX_CHOICES = 128
 _MAX_TEMPERATURE = 2
 
 
-class OpenConnector(OpenAI):
-    """The connector's dialect; answers and errors are OpenAI's, as the document says."""
-
-    name = "open-connector"
-    routes: ClassVar = {("POST", "/chat/completions"): Route.GENERATE}
+class ConnectorChat(ChatCompletions):
+    """``/chat/completions``: answers are OpenAI's, as the document says."""
 
     def accept(self, body: Tree) -> Call:
         # `parameters` is for the provider: what it names joins the body, where the same list of known names decides. Nothing it says
@@ -49,6 +46,13 @@ class OpenConnector(OpenAI):
         if body.get("max_tokens") is not None:
             expect(body["max_tokens"], int, "max_tokens")
         _between(body.get("temperature"), (int, float), "temperature", 0, _MAX_TEMPERATURE)
+
+
+class OpenConnector(OpenAI):
+    """The connector's path; errors are OpenAI's too."""
+
+    name: ClassVar[str] = "open-connector"
+    routes: ClassVar[tuple[Route, ...]] = (Route("POST", "/chat/completions", ConnectorChat),)
 
 
 def _between(value: Any, kind: type | tuple[type, ...], what: str, lowest: int, highest: int) -> None:

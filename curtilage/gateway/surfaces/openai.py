@@ -1,4 +1,4 @@
-"""OpenAI: ``/v1/chat/completions`` (unary and stream) and ``/v1/models``."""
+"""OpenAI: chat completions, and the dialect's paths and errors. Every dialect that is translated speaks to the model through this one."""
 
 from __future__ import annotations
 
@@ -11,41 +11,28 @@ from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.sse import Event, encode
 from curtilage.gateway.surfaces.base import (
     Call,
+    Dialect,
     MakeGuard,
+    Operation,
     Route,
     StreamRelay,
-    Surface,
     Tree,
     expect,
+    guarded,
     matter_names,
     pick,
     refuse_keys,
     split_hint,
 )
+from curtilage.gateway.surfaces.openai_more import Completions, Embeddings
+from curtilage.gateway.surfaces.openai_responses import Responses
 
+# Not logprobs: they spell an answer out in tokens, of which each is harmless and all together are the text that was taken out.
 _KNOWN = frozenset(
     (
-        "model",
-        "messages",
-        "stream",
-        "stream_options",
-        "temperature",
-        "top_p",
-        "n",
-        "max_tokens",
-        "max_completion_tokens",
-        "stop",
-        "presence_penalty",
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "top_logprobs",
-        "seed",
-        "response_format",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "reasoning_effort",
+        *("model", "messages", "stream", "stream_options", "temperature", "top_p", "top_k", "n", "max_tokens", "max_completion_tokens"),
+        *("stop", "presence_penalty", "frequency_penalty", "logit_bias", "seed", "response_format", "tools", "tool_choice"),
+        *("parallel_tool_calls", "reasoning_effort"),
     )
 )
 _MESSAGE_KEYS = frozenset(("role", "content", "name", "tool_calls", "tool_call_id"))
@@ -57,15 +44,14 @@ _REFUSED = {
     "functions": "deprecated; use tools",
     "function_call": "deprecated; use tool_choice",
 }
-_ERROR_TYPES = {400: "invalid_request_error", 403: "permission_error", 413: "invalid_request_error"}
+_ERROR_TYPES = {400: "invalid_request_error", 403: "permission_error", 413: "invalid_request_error", 429: "rate_limit_error"}
+FINISHED = "finish_reason"
 
 
-class OpenAI(Surface):
-    """The Chat Completions dialect."""
+class ChatCompletions(Operation):
+    """``/v1/chat/completions``, unary and stream."""
 
-    name = "openai"
-    routes: ClassVar = {("POST", "/v1/chat/completions"): Route.GENERATE, ("GET", "/v1/models"): Route.MODELS}
-    upstream_path = "/v1/chat/completions"
+    upstream_path: ClassVar[str] = "/v1/chat/completions"
 
     def accept(self, body: Tree) -> Call:
         refuse_keys(body, _REFUSED)
@@ -83,6 +69,9 @@ class OpenAI(Surface):
             kept["stream_options"] = {"include_usage": expect(kept["stream_options"], dict, "stream_options").get("include_usage") is True}
         call.body = kept
         return call
+
+    def recheck(self, body: Tree) -> Tree:
+        return ChatCompletions.accept(self, body).body  # whatever dialect it came in, it is this one now
 
     def to_model(self, body: Tree, model: str, cache_salt: str) -> Tree:
         return {**super().to_model(body, model, cache_salt), "store": False}
@@ -124,6 +113,32 @@ class OpenAI(Surface):
             )
         return {"type": "function", "function": tool["function"]}
 
+    def answer(self, tree: Any, make_guard: MakeGuard) -> Tree:
+        if not isinstance(tree, dict) or not isinstance(tree.get("choices"), list) or not tree["choices"]:
+            raise ValueError("no choices")
+        for choice in tree["choices"]:
+            if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict) or not choice.get(FINISHED):
+                raise ValueError("a choice without a message or an end")
+            choice.pop("logprobs", None)
+        found: Tree = guarded(tree, make_guard)
+        return found
+
+    def relay(self, make_guard: MakeGuard) -> StreamRelay:
+        return ChatRelay(make_guard)
+
+
+class OpenAI(Dialect):
+    """OpenAI's paths and errors."""
+
+    name: ClassVar[str] = "openai"
+    routes: ClassVar[tuple[Route, ...]] = (
+        Route("POST", "/v1/chat/completions", ChatCompletions),
+        Route("POST", "/v1/completions", Completions),
+        Route("POST", "/v1/responses", Responses),
+        Route("POST", "/v1/embeddings", Embeddings),
+        Route("GET", "/v1/models", None),
+    )
+
     def error(self, reason: Reason, message: str, status: int, call: str) -> Tree:
         return {
             "error": {
@@ -135,48 +150,25 @@ class OpenAI(Surface):
             }
         }
 
-    def error_event(self, reason: Reason, message: str, call: str) -> bytes:
-        return encode(orjson.dumps(self.error(reason, message, reason_status(reason), call)))
-
     def models(self, names: Iterable[str]) -> Tree:
         return {"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "curtilage"} for name in names]}
 
-    def answer(self, tree: Any, make_guard: MakeGuard) -> Tree:
-        if not isinstance(tree, dict) or not isinstance(tree.get("choices"), list) or not tree["choices"]:
-            raise ValueError("no choices")
-        for choice in tree["choices"]:
-            if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict) or not choice.get("finish_reason"):
-                raise ValueError("a choice without a message or an end")
-            choice["message"] = _guarded(choice["message"], make_guard)
-        return tree
 
-    def relay(self, make_guard: MakeGuard) -> StreamRelay:
-        return _Relay(make_guard)
-
-
-def reason_status(reason: Reason) -> int:
-    """The status that a refusal for this reason would have had."""
-    return Refusal(reason, "").status
-
-
-def _guarded(node: Any, make_guard: MakeGuard, key: str = "") -> Any:
-    """Every string of an answer's message, guarded; ``arguments`` is JSON source."""
-    if isinstance(node, str):
-        return node if key in ("role", "type", "id") else make_guard(key == "arguments").whole(node)
-    if isinstance(node, dict):
-        return {name: _guarded(value, make_guard, name) for name, value in node.items()}
-    if isinstance(node, list):
-        return [_guarded(value, make_guard, key) for value in node]
-    return node
-
-
-class _Relay(StreamRelay):
-    """Chunks of a streamed chat completion."""
+class ChatRelay(StreamRelay):
+    """Chunks of a streamed chat completion; a dialect that is translated says what becomes of a guarded chunk, and of the end."""
 
     def __init__(self, make_guard: MakeGuard) -> None:
         super().__init__(make_guard)
         self._ended: set[int] = set()
         self._seen: set[int] = set()
+
+    def next(self, chunk: Tree) -> bytes:
+        """A guarded chunk, on the wire."""
+        return encode(orjson.dumps(chunk))
+
+    def last(self) -> bytes:
+        """The end of a stream of which every choice has ended."""
+        return encode(b"[DONE]")
 
     def feed(self, event: Event) -> tuple[bytes, bytes]:
         if self.finished:
@@ -185,16 +177,17 @@ class _Relay(StreamRelay):
             if not self._seen or self._seen - self._ended:
                 raise ValueError("a choice that never ended")
             self.finished = True
-            return b"", encode(b"[DONE]")
+            return b"", self.last()
         chunk = orjson.loads(event.data)
         if not isinstance(chunk, dict) or "error" in chunk or not isinstance(chunk.get("choices"), list):
             raise ValueError("not a chunk")
         for choice in chunk["choices"]:
             self._choice(choice)
-        return encode(orjson.dumps(chunk)), b""
+        return self.next(chunk), b""
 
     def _choice(self, choice: Tree) -> None:
         number, delta = choice["index"], choice.setdefault("delta", {})
+        choice.pop("logprobs", None)
         self._seen.add(number)
         for key, value in list(delta.items()):
             if isinstance(value, str) and key not in ("role", "type", "id"):
@@ -205,14 +198,22 @@ class _Relay(StreamRelay):
                 if isinstance(function.get(key), str):
                     guard = self.guard(number, "tool_calls", tool_call["index"], key, in_json=key == "arguments")
                     function[key] = guard.push(function[key]) if key == "arguments" else guard.whole(function[key])
-        if choice.get("finish_reason") is not None:
+        # What one channel still holds goes out before another goes on: dialects with blocks cannot come back to a closed one.
+        calls = [item["index"] for item in delta.get("tool_calls") or ()]
+        if calls:
+            self._flush(number, delta, {(number, "tool_calls", calls[-1], key) for key in ("arguments", "name")})
+        elif delta.get("content"):
+            self._flush(number, delta, {channel for channel in self._guards if channel[1] != "tool_calls"})
+        if choice.get(FINISHED) is not None:
             self._ended.add(number)
-            self._flush(number, delta)
+            self._flush(number, delta, set())
+            if isinstance(choice.get("stop_reason"), str):  # the stop sequence that was met: the caller's own words
+                choice["stop_reason"] = self._make_guard(False).whole(choice["stop_reason"])
 
-    def _flush(self, number: int, delta: Tree) -> None:
-        """The choice ends: what was held goes out in its last chunk."""
+    def _flush(self, number: int, delta: Tree, kept: set[tuple[Any, ...]]) -> None:
+        """What the choice's channels hold goes out in this chunk, but for those that are kept."""
         for channel, guard in self._guards.items():
-            if channel[0] != number:
+            if channel[0] != number or channel in kept:
                 continue
             rest = guard.flush()
             if not rest:
@@ -223,5 +224,5 @@ class _Relay(StreamRelay):
             found = next((item for item in delta.get("tool_calls") or () if item["index"] == channel[2]), None)
             if found is None:
                 found = {"index": channel[2], "function": {}}
-                delta["tool_calls"] = [*(delta.get("tool_calls") or ()), found]
+                delta["tool_calls"] = sorted((*(delta.get("tool_calls") or ()), found), key=lambda item: int(item["index"]))
             found["function"][channel[3]] = (found["function"].get(channel[3]) or "") + rest

@@ -107,8 +107,8 @@ def test_oscal_says_of_every_requirement_what_coverage_says(run: Run) -> None:
 
 def test_the_bill_of_materials_fits_cyclonedx_and_names_every_locked_package(run: Run) -> None:
     text = documents(run())["documents/sbom.cdx.json"].decode()
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text.replace('"bomFormat"', '"format"')) is not None
+    assert JsonStrictValidator(SchemaVersion.V1_7).validate_str(text) is None
+    assert JsonStrictValidator(SchemaVersion.V1_7).validate_str(text.replace('"bomFormat"', '"format"')) is not None
     names = {item["name"] for item in json.loads(text)["components"] if item["type"] == "library"}
     assert {"cryptography", "pydantic", "pulumi"} <= names
     assert len(names) == len(locked_components(CHECKOUT / "requirements.lock"))

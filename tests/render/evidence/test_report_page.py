@@ -6,15 +6,11 @@ import base64
 import html.parser
 import itertools
 import json
-import os
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -23,11 +19,10 @@ from curtilage.evidence.inputs import BundleInputs
 from curtilage.evidence.site import MAX_BYTES, write_report
 from curtilage.evidence.site_parts import markdown_tables
 from curtilage.evidence.verify import verify_bundle
-from curtilage.paths import cache_dir
+from tests.browser import AXE, browser, needs_browser
 
 Run = Callable[..., BundleInputs]
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>\"'&"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def make(inputs: BundleInputs, signer: Signer, folder: Path) -> Path:
@@ -169,86 +164,6 @@ def test_a_bundle_without_documents_still_has_a_report(run: Run, signer: Signer,
 
 # ---- in a browser
 
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None or not hasattr(os, "geteuid"), reason="NOT-RUN: no chromium on PATH; python tools/checkers.py installs it"
-)
-
-
-class Browser:
-    """Headless Chromium over its debugging pipe: no port, and a network namespace of its own where this user may make one."""
-
-    def __init__(self, folder: Path) -> None:
-        ours, theirs = os.pipe()
-        back, forth = os.pipe()
-        os.set_inheritable(ours, True)
-        os.set_inheritable(forth, True)
-        unshare = ["unshare", "--net"] if os.geteuid() == 0 else []
-        # The debugging pipe is descriptors 3 and 4 of the browser, whatever they are here.
-        command = " ".join([
-            "exec", *unshare, str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run",
-            "--disable-dev-shm-usage", f"--user-data-dir={folder}", "about:blank", f"3<&{ours} 4>&{forth}",
-        ])  # fmt: skip
-        self.process = subprocess.Popen(
-            ["bash", "-c", command], pass_fds=(ours, forth), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        os.close(ours)
-        os.close(forth)
-        self.write, self.read, self.rest, self.number = theirs, back, b"", 0
-        self.events: list[dict[str, Any]] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self.number += 1
-        message: dict[str, Any] = {"id": self.number, "method": method, "params": parameters}
-        if hasattr(self, "session") and not method.startswith("Target."):
-            message["sessionId"] = self.session
-        os.write(self.write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self.next()
-            if answer.get("id") == self.number:
-                assert "error" not in answer, answer
-                return dict(answer["result"])
-
-    def next(self) -> dict[str, Any]:
-        while b"\0" not in self.rest:
-            chunk = os.read(self.read, 1 << 20)
-            assert chunk, "the browser went away"
-            self.rest += chunk
-        raw, self.rest = self.rest.split(b"\0", 1)
-        answer: dict[str, Any] = json.loads(raw)
-        if "method" in answer:
-            self.events.append(answer)
-        return answer
-
-    def ask(self, expression: str) -> Any:
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def go(self, path: Path) -> None:
-        before = len(self.events)
-        self.call("Page.navigate", url=path.as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events[before:]):
-            self.next()
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self.write)
-        os.close(self.read)
-
-
-@contextmanager
-def browser(folder: Path) -> Iterator[Browser]:
-    found = Browser(folder)
-    try:
-        yield found
-    finally:
-        found.close()
-
 
 @needs_browser
 def test_in_a_browser_it_is_ready_in_a_second_filters_and_fetches_nothing(run: Run, signer: Signer, tmp_path: Path) -> None:
@@ -294,14 +209,13 @@ def test_in_a_browser_it_is_ready_in_a_second_filters_and_fetches_nothing(run: R
 
 @needs_browser
 def test_axe_finds_nothing_in_light_and_dark(run: Run, signer: Signer, tmp_path: Path) -> None:
-    axe = Path(os.environ.get("CURTILAGE_AXE") or cache_dir() / "tools" / "axe" / "axe.min.js")
-    if not axe.is_file():
+    if not AXE.is_file():
         pytest.skip("NOT-RUN: axe-core is not here; python tools/checkers.py fetches it, or set CURTILAGE_AXE to its axe.min.js")
     path = make(run(), signer, tmp_path)
     with browser(tmp_path / "profile") as found:
         found.go(path)
         for scheme in ("light", "dark"):
             found.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-            found.ask(axe.read_text(encoding="utf-8") + "; 0")
+            found.ask(AXE.read_text(encoding="utf-8") + "; 0")
             told = found.ask("axe.run().then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html)])))")
             assert json.loads(told) == [], scheme

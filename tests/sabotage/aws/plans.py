@@ -252,4 +252,5 @@ def _cluster(s: Stack, names: list[str]) -> None:
     s.add("aws:ec2/launchTemplate:LaunchTemplate", "machine", vpcSecurityGroupIds=[Ref("nodes")],
           metadataOptions={"httpTokens": "required", "httpPutResponseHopLimit": 1, "httpEndpoint": "enabled"})  # fmt: skip
     s.add("aws:eks/nodeGroup:NodeGroup", "gpu", clusterName=Ref("cluster", "name"), nodeRoleArn=Ref("node-role", "arn"),
-          subnetIds=[Ref(name) for name in names], launchTemplate={"id": Ref("machine"), "version": "$Latest"})  # fmt: skip
+          subnetIds=[Ref(name) for name in names], launchTemplate={"id": Ref("machine"), "version": "$Latest"},
+          scalingConfig={"minSize": 2, "maxSize": 4, "desiredSize": 2})  # fmt: skip

@@ -203,3 +203,28 @@ def test_secrets_are_made_readable_by_their_owner_alone(lab: Region, tmp_path: P
     assert {path.name for path in keys} == {"ca.key", "evidence-1.key", "gw-1-client.key", "gw-1.key", "ledger-gw-1.key"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
     assert all(path.stat().st_uid == os.geteuid() for path in keys)
+
+
+def test_the_last_model_host_carries_a_canary_and_the_others_the_matters_adapters(lab: Region, tmp_path: Path) -> None:
+    from curtilage.models import rollout
+
+    _signed(tmp_path)
+    given = module._variables(lab, {"lab-mistral": DIGEST})
+    assert (given["curtilage_canaries"], given["curtilage_adapters"]) == ({}, {})
+    assert given["curtilage_serving"] == {"canaries": [], "adapters": []}
+    new = "sha256:" + "cd" * 32
+    adapter = rollout.MatterAdapter(matter="M-1", model="lab-mistral", served="nda", version="sha256:" + "ef" * 32)
+    trial = rollout.Trial(version=new, share=0.25, began="2031-05-01T08:00:00Z")
+    state = rollout.Rollout(region="lab", models={"lab-mistral": rollout.Pointer(serving=DIGEST, canary=trial)}, adapters=(adapter,))
+    rollout.state_file("lab").parent.mkdir(parents=True)
+    rollout.state_file("lab").write_text(state.model_dump_json())
+    given = module._variables(lab, {"lab-mistral": DIGEST})
+    assert given["curtilage_canaries"] == {"gpu-2": {"lab-mistral": "cd" * 32}}
+    assert given["curtilage_adapters"] == {"gpu-1": [{"name": "nda", "digest": "ef" * 32}]}
+    assert given["curtilage_serving"]["canaries"][0] == {
+        "model": "lab-mistral",
+        "stable": DIGEST,
+        "version": new,
+        "share": 0.25,
+        "began": "2031-05-01T08:00:00Z",
+    }

@@ -10,11 +10,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from curtilage.cost.commands import app
+from curtilage.cost.commands import app, site_of
+from curtilage.cost.measured import BEST, MEAN, measure
 from curtilage.cost.model import Site, break_even, choose_node, choose_throughput, cloud_per_million, cost, monthly_at
-from curtilage.cost.plot import svg, table
+from curtilage.cost.plot import draw, table
 from curtilage.cost.prices import DEFAULT, Prices, read_prices
-from curtilage.errors import ConfigError
+from curtilage.errors import ConfigError, StepError
+from curtilage.paths import CHECKOUT
+from curtilage.region import load_region
 
 SITE = Site(
     region="ch-test",
@@ -129,11 +132,31 @@ def test_a_card_or_a_model_without_a_figure_is_refused() -> None:
         cost(prices(), SITE.model_copy(update={"parameters_billion": 700.0}))
 
 
-def test_the_plot_is_whole_and_safe_whatever_the_region_is_called() -> None:
-    root = ElementTree.fromstring(svg(prices(), SITE.model_copy(update={"region": '<script>"&'})))  # noqa: S314 - our own output
-    names = {element.tag.rpartition("}")[2] for element in root.iter()}
-    assert names <= {"svg", "title", "rect", "text", "line", "polyline"}
-    assert sum(element.tag.endswith("polyline") for element in root.iter()) == 1 + len(prices().cloud)
+def drawn(path: Path, site: Site = SITE) -> bytes:
+    draw(prices(), site, path)
+    return path.read_bytes()
+
+
+def test_the_plot_is_whole_and_safe_whatever_the_region_is_called(tmp_path: Path) -> None:
+    text = drawn(tmp_path / "p.svg", SITE.model_copy(update={"region": '<script>"&$x$'})).decode()
+    root = ElementTree.fromstring(text)  # noqa: S314 - our own output
+    assert not any(element.tag.endswith("script") for element in root.iter())
+    words = " ".join("".join(element.itertext()) for element in root.iter() if element.tag.endswith("text"))
+    assert '<script>"&$x$' in words
+    assert all(cloud.name in words for cloud in prices().cloud)
+    assert "break-even at" in words
+
+
+def test_the_same_figures_give_the_same_plot(tmp_path: Path) -> None:
+    assert drawn(tmp_path / "a.svg") == drawn(tmp_path / "b.svg")
+    assert drawn(tmp_path / "a.png") == drawn(tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("name", "rule"), [("p.pdf", "svg or a .png"), ("p", "svg or a .png"), ("missing/p.svg", "where you may write")])
+def test_a_plot_that_cannot_be_drawn_is_refused_by_name(tmp_path: Path, name: str, rule: str) -> None:
+    with pytest.raises(ConfigError, match=rule):
+        draw(prices(), SITE, tmp_path / name)
 
 
 def test_the_table_grows_with_the_volume() -> None:
@@ -149,4 +172,51 @@ def test_the_verb_prints_one_document_for_each_shipped_region(region: str, tmp_p
     document = json.loads(result.stdout)
     assert document["region"] == region
     assert document["monthly"] == pytest.approx(sum(line["monthly"] for line in document["lines"]))
-    assert (tmp_path / "p.svg").read_text().startswith("<svg")
+    assert "<svg" in (tmp_path / "p.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (["--throughput", "inf"], "a finite number"),
+        (["--measured", "--throughput", "3"], "measured or given"),
+        (["--plot", "p.pdf"], "svg or a .png"),
+        (["--prices", "/nonexistent.yaml"], "prices are a YAML file"),
+    ],
+)
+def test_what_the_verb_is_given_wrongly_is_refused_by_name(words: list[str], rule: str) -> None:
+    result = CliRunner().invoke(app, ["ch-zurich", *words])
+    assert isinstance(result.exception, ConfigError)
+    assert rule in str(result.exception)
+
+
+class Answering:
+    """A region's Prometheus with two answers."""
+
+    def __init__(self, best: float | None, mean: float | None) -> None:
+        self.answers = {BEST: best, MEAN: mean}
+
+    def run(self, host: str, argv: list[str], *, step: str) -> str:
+        value = self.answers[argv[-1]]
+        return json.dumps([] if value is None else [{"metric": {}, "value": [0, str(value)]}])
+
+
+def test_a_running_region_tells_its_throughput_and_how_much_of_it_was_used() -> None:
+    found = measure(load_region("lab"), Answering(200.0, 30.0))  # type: ignore[arg-type]
+    assert (found.tokens_per_second, found.utilisation) == (200.0, pytest.approx(0.15))
+
+
+@pytest.mark.parametrize(("best", "mean"), [(None, None), (0.0, 0.0), (float("nan"), 1.0)])
+def test_a_region_that_served_nothing_is_not_priced_by_it(best: float | None, mean: float | None) -> None:
+    with pytest.raises(StepError, match="nothing was served"):
+        measure(load_region("lab"), Answering(best, mean))  # type: ignore[arg-type]
+
+
+def test_a_clusters_prometheus_is_asked_by_its_site() -> None:
+    with pytest.raises(ConfigError, match="pass --throughput"):
+        measure(load_region("fr-paris"), Answering(1.0, 1.0))  # type: ignore[arg-type]
+
+
+def test_the_kept_plot_is_the_one_of_the_shipped_prices(tmp_path: Path) -> None:
+    draw(prices(), site_of(load_region("ch-zurich")), tmp_path / "p.svg")
+    assert (tmp_path / "p.svg").read_bytes() == (CHECKOUT / "docs" / "cost-ch-zurich.svg").read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,26 @@ from curtilage.derive.kubernetes.names import SEALED
 from curtilage.derive.serving import serving
 from curtilage.errors import ConfigError
 from curtilage.models.manifest import Quantization
+from curtilage.paths import cache_dir
 from curtilage.region import Region, load_region
 from curtilage.region_parts import CARDS
 from lab.providers.schema import Schema, problems
 
 CLUSTERS = ["fr-paris", "nl-amsterdam", "de-frankfurt"]
 SCHEMA = Schema("pulumi_kubernetes")
+VLLM_METRICS = {
+    "vllm:generation_tokens",
+    "vllm:inter_token_latency_seconds",
+    "vllm:kv_cache_usage_perc",
+    "vllm:num_preemptions",
+    "vllm:num_requests_running",
+    "vllm:num_requests_waiting",
+    "vllm:prompt_tokens",
+    "vllm:request_queue_time_seconds",
+    "vllm:request_success",
+    "vllm:time_to_first_token_seconds",
+}
+"""What vLLM 0.32 declares (vllm/v1/metrics/loggers.py) of what the region's dashboards and alerts ask for."""
 
 
 def objects(name: str) -> list[dict[str, Any]]:
@@ -168,3 +183,27 @@ def test_the_mounted_paths_of_the_gateway_are_those_of_its_configuration() -> No
     paths = [*config["tls"].values(), config["ledger"]["signing_key"], config["ledger"]["directory"], config["matters"]]
     for path in paths:
         assert any(Path(path).is_relative_to(mount) for mount in mounts), path
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_alerts_and_panels_name_metrics_that_the_pinned_vllm_has(name: str) -> None:
+    found = objects(name)
+    texts = [item["data"]["curtilage.json"] for item in found if "curtilage.json" in item.get("data", {})]
+    texts += [json.dumps(item["spec"]) for item in found if item["kind"] == "PrometheusRule"]
+    named = set(re.findall(r"vllm:[a-z_]+", " ".join(texts)))
+    assert len(named) >= 8
+    assert {bare(item) for item in named} <= VLLM_METRICS
+
+
+def bare(metric: str) -> str:
+    """A metric as vLLM's source declares it: the client library adds these endings."""
+    return re.sub(r"_(total|bucket|sum|count)$", "", metric)
+
+
+def test_the_recorded_metrics_are_declared_in_vllms_own_source() -> None:
+    sources = [path for tree in (cache_dir() / "trees").glob("vllm-*") for path in tree.rglob("vllm/v1/metrics/loggers.py")]
+    if not sources:
+        pytest.skip("no tree with vLLM in the cache: `make up` makes one")
+    for source in sources:
+        declared = {bare(item) for item in re.findall(r'name="(vllm:[a-z_]+)"', source.read_text(encoding="utf-8"))}
+        assert declared >= VLLM_METRICS, source

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from curtilage.derive.resolver import render_unbound
-from curtilage.region import Region
+from curtilage.allowance import Role
+from curtilage.derive.firewall import render_ruleset
+from curtilage.derive.inventory import inventory
+from curtilage.derive.resolver import ANSWERS, FAILOVER_TTL_SECONDS, render_answers, render_unbound
+from curtilage.proof.regions import prove_host
+from curtilage.region import Region, load_region
+from curtilage.verdict import Verdict
 
 
 @pytest.fixture
@@ -64,3 +69,65 @@ def test_unbound_accepts_it(text: str, tmp_path: Path) -> None:
     file.write_text(text)
     done = subprocess.run(["unbound-checkconf", str(file)], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
+
+
+TWO = load_region("ch-zurich")
+
+
+def answered(text: str) -> dict[str, set[str]]:
+    """The addresses a text gives for each name."""
+    found: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        if "local-data" in line:
+            name, seconds, _, _, address = line.split('"')[1].split()
+            assert int(seconds) == FAILOVER_TTL_SECONDS
+            found.setdefault(name.rstrip("."), set()).add(address)
+    return found
+
+
+def test_a_lone_gateway_has_its_answers_in_its_configuration(lab: Region) -> None:
+    assert render_answers(lab, lab.host("gw-1")) is None
+    assert "include:" not in render_unbound(lab, lab.host("gw-1"))
+
+
+@pytest.mark.parametrize("name", ["gw-1", "gw-2"])
+def test_of_several_gateways_each_answers_with_itself_or_with_the_others_and_with_nothing_else(name: str) -> None:
+    own, other = TWO.host(name), TWO.host({"gw-1": "gw-2", "gw-2": "gw-1"}[name])
+    texts = render_answers(TWO, own)
+    assert texts is not None
+    for which, host in (("own", own), ("others", other)):
+        assert answered(texts[which]) == {item: {str(host.ipv4), str(host.ipv6)} for item in TWO.gateway.intercept}
+    text = render_unbound(TWO, own)
+    assert f'include: "{ANSWERS}"' in text
+    assert not any(item in text for item in TWO.gateway.intercept), "an answer outside of the link would hold whatever the checker says"
+    assert '    local-zone: "." always_refuse\n' in text
+
+
+def test_the_seal_of_two_gateways_is_that_of_one() -> None:
+    """Names move, not addresses: no rule is for a gateway's way to another, and every host's ruleset is proved."""
+    gateways = TWO.hosts_by_role(Role.GATEWAY)
+    for host in TWO.hosts:
+        assert prove_host(TWO, host, render_ruleset(TWO, host)).verdict is Verdict.PASS
+    for host, other in (gateways, gateways[::-1]):
+        peers = [line for line in render_ruleset(TWO, host).splitlines() if str(other.ipv4) in line and "flow:" in line]
+        assert peers
+        assert {line.split("flow:")[1].rstrip('"') for line in peers} == {"names"}
+
+
+def test_libc_asks_two_machines_before_it_asks_one_twice() -> None:
+    asked = inventory(TWO)["all"]["vars"]["curtilage_resolvers"]
+    assert asked == ["10.41.0.21", "10.41.0.22", "fd41:7a75:7269:1::21", "fd41:7a75:7269:1::22"]
+
+
+@pytest.mark.skipif(shutil.which("unbound-checkconf") is None, reason="NOT-RUN: unbound-checkconf is not installed")
+@pytest.mark.parametrize("which", ["own", "others"])
+def test_unbound_accepts_either_answer(which: str, tmp_path: Path) -> None:
+    host = TWO.host("gw-1")
+    answers, file = tmp_path / "answers.conf", tmp_path / "unbound.conf"
+    answers.write_text((render_answers(TWO, host) or {})[which])
+    file.write_text(render_unbound(TWO, host).replace(ANSWERS, str(answers)))
+    done = subprocess.run(["unbound-checkconf", str(file)], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    answers.write_text('    forward-zone:\n        name: "."\n')
+    done = subprocess.run(["unbound-checkconf", str(file)], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode != 0, "the included text is read at all"

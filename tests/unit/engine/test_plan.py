@@ -12,7 +12,8 @@ import pytest
 from curtilage.commands.plan import Decision, prove
 from curtilage.commands.up import _fresh, up
 from curtilage.derive.firewall import render_ruleset
-from curtilage.engine import Engine, Plan, Violation, plan_digest
+from curtilage.engine import Engine, Plan, plan_digest
+from curtilage.engine_output import Violation, only_taken_over
 from curtilage.errors import ConfigError, StepError
 from curtilage.region import load_region
 from curtilage.verdict import Verdict
@@ -134,3 +135,17 @@ def test_a_plan_other_than_the_reviewed_one_is_refused_before_anything_is_applie
 def test_a_digest_that_is_none_is_a_mistake_of_the_caller_not_a_plan_that_differs(given: str) -> None:
     with pytest.raises(ConfigError, match="--plan-digest"):
         up("lab", plan_digest=given, json_output=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ('Apply failed with 1 conflict: conflict with "kubectl-edit" using v1: .spec', True),
+        ('Apply failed with 2 conflicts: conflicts with "kubectl-patch":\\n- .a\\nconflicts with "before-first-apply":\\n- .b', True),
+        ('Apply failed with 2 conflicts: conflicts with "kubectl-edit":\\n- .a\\nconflicts with "argocd-controller":\\n- .b', False),
+        ("the server is on fire", False),
+        ("", False),
+    ],
+)
+def test_only_edits_by_hand_are_taken_over(text: str, taken: bool) -> None:
+    assert only_taken_over(text) is taken

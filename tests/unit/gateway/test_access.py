@@ -57,6 +57,13 @@ def decide(caller: Caller, directory: Snapshot, wanted: str | None = None, purpo
     check_residency(matter, "DE")
 
 
+def test_who_is_no_member_is_refused_also_where_the_matter_was_not_selected_among_his_own() -> None:
+    caller, matter, directory = build(broken=frozenset({"no member"}))
+    with pytest.raises(Refusal) as refused:
+        authorize(caller, matter, directory, None, NOW)
+    assert refused.value.reason is Reason.MATTER_DENIED
+
+
 def test_what_everything_allows_is_allowed() -> None:
     caller, _, directory = build()
     decide(caller, directory)

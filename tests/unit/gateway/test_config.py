@@ -64,7 +64,7 @@ def test_an_upstream_inside_is_taken(url) -> None:
     "changes",
     [
         {"surprise": 1}, {"names": {"*.openai.com": "openai"}}, {"names": {"API.openai.com": "openai"}},
-        {"names": {"api.openai.com": "gemini"}},
+        {"names": {"api.openai.com": "telex"}},
         {"models": {}}, {"listen": []}, {"fields": ["other__c"]}, {"metrics": {"listen": {"address": "192.0.2.1", "port": 9109}}},
         {"evidence": {"url": "http://192.0.2.41:8443", "ca": "a", "certificate": "b", "key": "c"}}, {"limits": {"body_bytes": 17 << 20}},
         {"region": {"name": "lab", "jurisdiction": "Germany"}}, {"upstreams": ["http://127.0.0.1:1", "http://127.0.0.1:1"]},

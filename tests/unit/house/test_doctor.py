@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from curtilage import doctor
-from curtilage.doctor import CHECKS, PACKAGES, Finding, examine
+from curtilage.doctor import CHECKS, CLUSTER_PACKAGES, PACKAGES, Finding, examine
 from curtilage.errors import MachineError
 from curtilage.machine import Machine
 
@@ -74,6 +74,15 @@ def test_each_lack_is_named_by_its_check_with_what_was_found_and_a_fix(check: st
     assert findings[check].fix
 
 
+def test_what_the_cluster_needs_is_asked_for_by_name_alone() -> None:
+    bare = [finding for finding in examine(READY, kubernetes=True) if not finding.ok]
+    assert [finding.check for finding in bare] == ["cluster"]
+    assert bare[0].packages == tuple(package.name for package in CLUSTER_PACKAGES)
+    there = frozenset(command for package in CLUSTER_PACKAGES for command in package.commands)
+    assert all(finding.ok for finding in examine(dataclasses.replace(READY, commands=READY.commands | there), kubernetes=True))
+    assert all(package.commands for package in CLUSTER_PACKAGES), "a package without a command is never found missing"
+
+
 def test_every_check_can_fail() -> None:
     worst = {
         "root": False,
@@ -108,6 +117,10 @@ def test_without_apt_the_fix_does_not_name_apt() -> None:
 
 def test_an_official_engine_makes_go_needless() -> None:
     assert lacking(go=None, pulumi="/usr/local/bin") == []
+
+
+def test_an_engine_that_a_bundle_brought_makes_go_needless() -> None:
+    assert lacking(go=None, engine_built=True) == []
 
 
 def test_a_warm_cache_needs_little_disk() -> None:

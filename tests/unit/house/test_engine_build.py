@@ -90,3 +90,28 @@ def test_a_failed_build_shows_the_end_of_its_log_and_leaves_nothing_half_made(tm
     with pytest.raises(StepError, match="no space left on device"):
         engine_build.ensure_engine()
     assert [entry.name for entry in (tmp_path / "cache" / "engine").iterdir()] == [".lock"]
+
+
+def without_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with no Go and no CLI; returns where its cache keeps engines."""
+    monkeypatch.setenv("CURTILAGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin" if not Path("/usr/bin/go").exists() else str(tmp_path))
+    return tmp_path / "cache" / "engine"
+
+
+def test_without_go_the_engine_that_a_bundle_brought_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = without_go(tmp_path, monkeypatch)
+    a_pulumi(store / "abc" / "bin", f"v{ENGINE_VERSION}")
+    a_pulumi(store / ".building-1" / "bin", f"v{ENGINE_VERSION}")
+    assert engine_build.ensure_engine() == store / "abc" / "bin"
+
+
+@pytest.mark.parametrize("versions", [["v3.254.0"], [f"v{ENGINE_VERSION}", f"v{ENGINE_VERSION}"]])
+def test_a_carried_engine_of_another_version_or_one_of_several_is_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, versions: list[str]
+) -> None:
+    store = without_go(tmp_path, monkeypatch)
+    for index, version in enumerate(versions):
+        a_pulumi(store / f"e{index}" / "bin", version)
+    with pytest.raises(MachineError, match="no Go to build one"):
+        engine_build.ensure_engine()

@@ -20,6 +20,7 @@ import pytest
 from model_signing import hashing, signing
 
 from curtilage.errors import ConfigError, StepError
+from curtilage.models.files import Unsafe, check_safetensors
 from curtilage.models.signing import create_keys, sign, verify
 from curtilage.models.store import stage
 from curtilage.verdict import Verdict
@@ -267,3 +268,19 @@ def test_verification_loads_neither_torch_nor_transformers(signed) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_relative_path_is_the_same_model(signed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(signed.directory.parent)
+    assert verify(Path(signed.directory.name), signed.public).ok
+
+
+_ENTRY = b'"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}'
+
+
+@pytest.mark.parametrize("header", [b'{"a": 1}', b"[]", b"null", b"[" * 5000, b"{" + _ENTRY + b", " + _ENTRY + b"}"])
+def test_a_safetensors_header_that_readers_may_read_differently_is_refused(header: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + b"\x01")
+    with pytest.raises(Unsafe, match="malformed safetensors header"):
+        check_safetensors(path, path.name)

@@ -56,6 +56,24 @@ def test_what_only_looks_like_an_identifier_stays(text) -> None:
     assert find(f"The text says {text} here.", default_patterns()) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("qty 2 4111 1111 1111 1111", "4111 1111 1111 1111"),
+        ("2024 4111 1111 1111 1111 12/27 123", "4111 1111 1111 1111"),
+        ("4111 1111 1111 1111 123", "4111 1111 1111 1111"),
+        ("378282246310005 1234", "378282246310005"),
+        ("DE893704004Pay to DE89370400440532013000", "DE89370400440532013000"),
+        ("AT12 and then DE89 3704 0044 0532 0130 00", "DE89 3704 0044 0532 0130 00"),
+        ("myIBANDE89370400440532013000", "DE89370400440532013000"),
+    ],
+)
+def test_what_stands_beside_it_does_not_hide_it(text, value) -> None:
+    covered = {at for span in find(text, default_patterns()) for at in range(span.start, span.end)}
+    start = text.index(value)
+    assert set(range(start, start + len(value))) <= covered
+
+
 def test_folding_finds_disguised_text_and_cuts_the_original() -> None:
     text = "Mail \u200bj\u200ban\u0435@ex\u00adample.com now"  # zero-width, Cyrillic e, soft hyphen
     span = find(text, default_patterns())[0]

@@ -20,6 +20,7 @@ FOUND = [
 ]  # fmt: skip
 STAY = [
     "The Sarbanes-Oxley Act applies.", "Müller GmbH und Wagner AG", "Goldman Sachs and Morgan Stanley", "Will the grant cover May?", "Supreme Court of the United Kingdom", "Basel III and the Vienna Convention",
+    "See ISBN below.", "A. Sachverhalt", "B. Zulässigkeitsvoraussetzungen", "nella stessa clausola", "for the will and the grant of probate", "./. 12 Euro",
     "Herr Vorsitzender, ich beantrage", "Madame la Présidente", "Der Kläger hat die Klage erhoben.", "Saint-Denis and San Jose", "rue Victor Hugo", "Paris, Texas", "Louis Vuitton Malletier SA",
 ]  # fmt: skip
 

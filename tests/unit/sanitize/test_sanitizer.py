@@ -113,6 +113,8 @@ def test_no_text_makes_the_walker_slow() -> None:
         "{" * 60_000, "[" * 60_000, '{"a":' * 20_000, "%41" * 30_000, "&#" * 50_000, "\\" * 100_000, '\\"' * 50_000,
         "legal_case_strategy__c: " * 3_000,
         "legal_case_strategy__c,a\n" * 2_000, "A" * 200_000, "<legal_case_strategy__c>" * 2_000,
+        "a " * 50_000, "U+0041 " * 20_000, "=?" * 50_000, "<b>" * 30_000, "*" * 100_000, "A_" * 50_000, "A.B" * 30_000, "\u202ea" * 20_000,
+        "\U000e0041" * 50_000, "\\101" * 20_000, "\\u" * 50_000, "<!--" * 20_000, "a+b=" * 20_000,
     )  # fmt: skip
     for text in hostile:
         started = time.perf_counter()

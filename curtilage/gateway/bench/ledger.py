@@ -1,4 +1,4 @@
-"""Ledger figures on this machine: ``python tools/bench/ledger.py [--records N] [--directory DIR]`` prints one JSON document.
+"""Ledger figures on this machine: ``python -m curtilage.gateway.bench.ledger [--records N] [--directory DIR]`` prints one JSON document.
 
 * ``append_per_second``: records made durable in groups of 512, checkpoints running beside, until all are under a signed head;
 * ``async_per_second``: the gateway's own view, intents and outcomes awaited by 512 concurrent calls in one event loop;

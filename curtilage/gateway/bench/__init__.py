@@ -1,0 +1,1 @@
+"""``curtilage gateway bench``: the gateway's figures beside its peers, one run, one machine."""

@@ -1,0 +1,310 @@
+"""Attackers as pods of a region: its own templates with another image, on the node that runs pods.
+
+What admission asks of a pod it asks of these too: unprivileged, no right to raw sockets, approved by digest. The image is approved by
+hand, as one with a hole in it would have been.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curtilage.bundle import oci
+from curtilage.derive.kubernetes.gateway import gateway
+from curtilage.derive.kubernetes.models import workloads
+from curtilage.derive.kubernetes.names import ADMISSION, APP_LABEL, EVIDENCE, GATEWAY, GATEWAY_PORT, MODEL_PORT, MODELS, STORE_PORT
+from curtilage.derive.kubernetes.pods import CONTAINER_SANDBOX, scratch
+from curtilage.derive.kubernetes.pods import template as template_of
+from curtilage.derive.kubernetes.segment import SERVING
+from curtilage.errors import StepError
+from curtilage.paths import CHECKOUT
+from curtilage.probes.runner import Unreached
+from curtilage.region import Region
+from lab.base import ensure_base
+from lab.cache import digest_of, ensure
+from lab.kubernetes.node import CONTAINERD, FIRST, POOL, Node
+from lab.providers.kube_api import ApiError, Cluster
+from lab.shell import run
+
+Item = dict[str, Any]
+AGENT = "registry.legal.internal/attacker"
+UNSEALED = "unsealed"
+LABEL = "curtilage.dev/attacker"
+PLACES = {"workload": (MODELS, "vllm"), "gateway": (GATEWAY, "gateway"), "evidence": (EVIDENCE, "evidence-store")}
+LISTENS = {"workload": MODEL_PORT, "gateway": GATEWAY_PORT, "evidence": STORE_PORT}
+_TOLERATED = [{"key": "curtilage.dev/pool", "operator": "Equal", "value": POOL, "effect": "NoSchedule"}]
+_HERE = CHECKOUT / "lab" / "kubernetes" / "attack"
+_AGENT = CHECKOUT / "curtilage" / "probes" / "agent.py"
+PATIENCE_SECONDS = 90.0
+FAMILIES = 2
+STARTS_AT_ONCE, SECONDS_A_START = 2, 8.0
+
+
+def image() -> Path:
+    """The attackers' image as an OCI layout; made now when it is not there."""
+    base = ensure_base()
+    sources = (_HERE / "pod.py", _AGENT)
+
+    def build(target: Path) -> None:
+        files = target / "files"
+        files.mkdir()
+        for source in sources:
+            (files / source.name).write_bytes(source.read_bytes())
+        run(["chmod", "-R", "u=rwX,go=rX", str(target)], step="attackers")
+        entry = ("/usr/bin/python3", "-B", "/opt/attack/pod.py")
+        layers = [oci.Layer("base filesystem", {"/": base}, keep_owners=True), oci.Layer("attacker", {"/opt/attack": files})]
+        oci.write(oci.Image(name="attacker", entrypoint=entry), layers, target / "layout")
+
+    return ensure("attacker", digest_of(base.name, *(source.read_bytes() for source in sources)), build) / "layout"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pod:
+    """A running attacker."""
+
+    place: str
+    namespace: str
+    name: str
+    addresses: tuple[str, ...]
+    container: str
+
+    def address(self, family: int) -> str:
+        """Its address of a family."""
+        return next(item for item in self.addresses if (":" in item) == (family == 6))
+
+
+class Attackers:
+    """The attackers of one region on one cluster."""
+
+    def __init__(self, region: Region, api: Cluster, node: Node) -> None:
+        self.region, self.api, self.node = region, api, node
+        self.references: dict[str, str] = {}
+
+    def approve(self) -> None:
+        """Put the images on the node and, by hand, on the region's list."""
+        self.node.load(image(), AGENT)
+        self.references = {
+            AGENT: f"{AGENT}@{oci.check(image())}",
+            FIRST: f"{FIRST.rpartition(':')[0]}@{oci.check(self.node.directory / 'first')}",
+        }
+        path = f"/api/v1/namespaces/{ADMISSION}/configmaps/approved-images"
+        listed = self.api.call("GET", path)["data"]["images"].splitlines()
+        more = [item for item in self.references.values() if item not in listed]
+        self.api.call("PATCH", path, {"data": {"images": "\n".join([*listed, *more])}}, "application/merge-patch+json")
+
+    def put(self, place: str, *, stream: Sequence[Item] = (), first: Item | None = None) -> Pod:
+        """An attacker in a place of the region, running.
+
+        Args:
+            place: one of PLACES.
+            stream: probes to repeat until it is killed.
+            first: a plan that its init container runs.
+        """
+        item = self.deployment(place, stream=stream, first=first)
+        self.api.call("POST", self.api.path(item, named=False), item)
+        return self.running(place)
+
+    def roll(self, place: str, before: Pod) -> Pod:
+        """Make the place's pod give way to the next; returns that one."""
+        path = f"/apis/apps/v1/namespaces/{before.namespace}/deployments/attacker-{place}"
+        again = {"spec": {"template": {"metadata": {"annotations": {"curtilage.dev/rolled": before.name}}}}}
+        self.api.call("PATCH", path, again, "application/merge-patch+json")
+        return self.running(place, but=before.name)
+
+    def deployment(self, place: str, *, stream: Sequence[Item] = (), first: Item | None = None) -> Item:
+        """A Deployment made of the region's own template for the place."""
+        namespace, app = PLACES[place]
+        told = [{"name": "LISTEN", "value": str(LISTENS[place])}] if not stream else [{"name": "STREAM", "value": json.dumps(list(stream))}]
+        if place == "workload":
+            template = copy.deepcopy(next(iter(workloads(self.region)))["spec"]["template"])
+            pod = template["spec"]
+            weights = {"name": "models", "mountPath": "/srv/models", "readOnly": True}
+            before = pod["initContainers"][0]
+            before |= {"image": self.references[AGENT], "volumeMounts": [weights], "resources": {}}
+            before["env"] = [{"name": "ONCE", "value": "1"}, *([{"name": "ATTACK", "value": json.dumps(first)}] if first else [])]
+            main = pod["containers"][0]
+            main |= {"image": self.references[AGENT], "volumeMounts": [weights], "resources": {}, "env": [*main["env"], *told]}
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                main.pop(probe)
+            pod["volumes"] = [scratch("models", "1Mi")]
+            pod["terminationGracePeriodSeconds"] = 3
+            pod.pop("topologySpreadConstraints")
+        else:
+            template = copy.deepcopy(next(item for item in gateway(self.region) if item["kind"] == "StatefulSet")["spec"]["template"])
+            pod = template["spec"]
+            pod["containers"] = [{"name": "attacker", "image": self.references[AGENT], "securityContext": CONTAINER_SANDBOX, "env": told}]
+            pod["terminationGracePeriodSeconds"] = 3
+            for part in ("affinity", "topologySpreadConstraints", "volumes"):
+                pod.pop(part)
+            pod["serviceAccountName"] = "gateway" if place == "gateway" else "evidence-store"
+        pod["nodeSelector"], pod["tolerations"] = {"curtilage.dev/pool": POOL}, _TOLERATED
+        name = f"attacker-{place}"
+        template["metadata"]["labels"] |= {APP_LABEL: app, LABEL: place}
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "replicas": 1,
+                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+                "selector": {"matchLabels": {APP_LABEL: app, LABEL: place}},
+                "template": template,
+            },
+        }
+
+    def unsealed(self) -> Pod:
+        """The same image in a namespace of no region: what it sends has to arrive."""
+        self.api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": UNSEALED}})
+        container = {"name": "attacker", "image": self.references[AGENT], "env": [{"name": "LISTEN", "value": "8000"}]}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": UNSEALED, "namespace": UNSEALED, "labels": {LABEL: UNSEALED}},
+            "spec": {
+                "containers": [container],
+                "nodeSelector": {"curtilage.dev/pool": POOL},
+                "tolerations": _TOLERATED,
+                "terminationGracePeriodSeconds": 1,
+                "automountServiceAccountToken": False,
+                "securityContext": {"runAsUser": 65532, "runAsNonRoot": True},
+            },
+        }
+        self.await_(lambda: bool(self._accounts(UNSEALED)), "the namespace's service account")
+        self.api.call("POST", f"/api/v1/namespaces/{UNSEALED}/pods", pod)
+        return self.running(UNSEALED)
+
+    def running(self, place: str, *, but: str = "") -> Pod:
+        """The place's attacker once it runs.
+
+        Args:
+            place: a place, or UNSEALED.
+            but: the name of a pod that is meant to be gone.
+        """
+        namespace = PLACES[place][0] if place in PLACES else UNSEALED
+        found: list[Item] = []
+
+        def runs() -> bool:
+            found[:] = [item for item in self._pods(namespace, place) if item["metadata"]["name"] != but and _runs(item)]
+            return bool(found)
+
+        self.await_(runs, f"the attacker in {place}", namespace)
+        status = found[0]["status"]
+        return Pod(
+            place=place,
+            namespace=namespace,
+            name=found[0]["metadata"]["name"],
+            addresses=tuple(item["ip"] for item in status["podIPs"]),
+            container=status["containerStatuses"][0]["containerID"].rpartition("/")[2],
+        )
+
+    def first(self, starts: int) -> None:
+        """Start pods whose first work is a packet, one after the other as fast as the quota lets them: a Job beside the gateway."""
+        container = {"name": "first", "image": self.references[FIRST], "securityContext": CONTAINER_SANDBOX}
+        template = template_of(self.region, "gateway", "gateway", SERVING, {"restartPolicy": "Never", "containers": [container]})
+        template["spec"] |= {"nodeSelector": {"curtilage.dev/pool": POOL}, "tolerations": _TOLERATED}
+        template["metadata"]["labels"] |= {LABEL: "first"}
+        spec = {
+            "completions": starts,
+            "parallelism": STARTS_AT_ONCE,
+            "completionMode": "Indexed",
+            "backoffLimit": 0,
+            "template": template,
+        }
+        item = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "attacker-first", "namespace": GATEWAY}, "spec": spec}
+        self.api.call("POST", self.api.path(item, named=False), item)
+
+    def ended(self, starts: int) -> dict[int, tuple[str, tuple[str, ...]]]:
+        """What `first`'s pods saw, by number: the errno of their connection, and their addresses."""
+        found: dict[int, tuple[str, tuple[str, ...]]] = {}
+
+        def all_ended() -> bool:
+            for item in self._pods(GATEWAY, "first"):
+                state = (item["status"].get("containerStatuses") or [{}])[0].get("state", {})
+                if "terminated" in state:
+                    number = int(item["metadata"]["labels"]["batch.kubernetes.io/job-completion-index"])
+                    addresses = tuple(part["ip"] for part in item["status"].get("podIPs", []))
+                    found[number] = (state["terminated"].get("message", "").strip().lstrip("0") or "0", addresses)
+            return len(found) >= starts
+
+        self.await_(all_ended, f"{starts} starts", GATEWAY, patience_seconds=starts * SECONDS_A_START)
+        self.api.call("DELETE", f"/apis/batch/v1/namespaces/{GATEWAY}/jobs/attacker-first", {"propagationPolicy": "Background"})
+        return found
+
+    def withdraw(self) -> None:
+        """Take the image off the region's list again; a region that is gone has none."""
+        path = f"/api/v1/namespaces/{ADMISSION}/configmaps/approved-images"
+        try:
+            listed = self.api.call("GET", path)["data"]["images"].splitlines()
+        except ApiError as error:
+            if error.code == 404:
+                return
+            raise
+        kept = [item for item in listed if item not in self.references.values()]
+        self.api.call("PATCH", path, {"data": {"images": "\n".join(kept)}}, "application/merge-patch+json")
+
+    def ask(self, pod: Pod, plan: Item) -> Item:
+        """Run a plan in a running attacker's container, as a further process of it."""
+        argv = ["ctr", "--address", CONTAINERD, "-n", "k8s.io", "tasks", "exec", "--exec-id", f"ask-{time.monotonic_ns()}", pod.container]
+        try:
+            said = self.node.run([*argv, "/usr/bin/python3", "-B", "/opt/attack/agent.py", json.dumps(plan)])
+            answer: Item = json.loads(said)
+        except (StepError, ValueError) as error:
+            raise Unreached(f"{pod.place}: {error}") from error
+        return answer
+
+    def said(self, pod: Pod, container: str, **query: str) -> list[Item]:
+        """What a container printed, one JSON object a line."""
+        text = self.api.text(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log", container=container, **query)
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+    def remove(self, *places: str) -> None:
+        """Take attackers away, and wait until their pods are gone."""
+        for place in places:
+            namespace = PLACES[place][0] if place in PLACES else UNSEALED
+            path = (
+                f"/apis/apps/v1/namespaces/{namespace}/deployments/attacker-{place}"
+                if place in PLACES
+                else f"/api/v1/namespaces/{UNSEALED}"
+            )
+            try:
+                self.api.call("DELETE", path, {"propagationPolicy": "Foreground"})
+            except ApiError as error:
+                if error.code != 404:
+                    raise
+        for place in places:
+            namespace = PLACES[place][0] if place in PLACES else UNSEALED
+            self.await_(lambda namespace=namespace, place=place: not self._pods(namespace, place), f"the end of {place}", namespace)  # type: ignore[misc]
+
+    def await_(self, done: Callable[[], bool], what: str, namespace: str = "", *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait for something of the cluster.
+
+        Raises:
+            StepError: it did not come; the namespace's last events say why.
+        """
+        deadline = time.monotonic() + patience_seconds
+        while not done():
+            if time.monotonic() > deadline:
+                events = self.api.call("GET", f"/api/v1/namespaces/{namespace}/events")["items"] if namespace else []
+                said = "\n".join(f"    | {item['involvedObject']['name']}: {item['message']}" for item in events[-8:])
+                raise StepError("attackers", f"{what} did not come within {patience_seconds:.0f} s\n{said}", fix="see the events")
+            time.sleep(0.2)
+
+    def _pods(self, namespace: str, place: str) -> list[Item]:
+        found: list[Item] = self.api.call("GET", f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{LABEL}={place}")["items"]
+        return found
+
+    def _accounts(self, namespace: str) -> list[Item]:
+        found: list[Item] = self.api.call("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts")["items"]
+        return found
+
+
+def _runs(item: Item) -> bool:
+    """Whether a pod is up with both its addresses, and not on its way out."""
+    status = item["status"]
+    up = status.get("phase") == "Running" and len(status.get("podIPs", [])) == FAMILIES
+    return up and "deletionTimestamp" not in item["metadata"] and all("running" in part["state"] for part in status["containerStatuses"])
