@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from pydantic import BaseModel, ConfigDict
 
 from curtilage.errors import ConfigError
+from curtilage.osv import concern, normal_name
 from curtilage.verdict import Verdict
 
 STALE_DAYS = 14
@@ -59,7 +60,7 @@ def examine(sbom: Mapping[str, Any], database: Path | None, *, now: datetime | N
         database: the directory; None where none was supplied.
         now: the time that the database's age is counted from.
     """
-    packages = {(_KIND[match["type"]], _name(unquote(match["name"]))): unquote(match["version"]) for match in _purls(sbom)}
+    packages = {(_KIND[match["type"]], normal_name(unquote(match["name"]))): unquote(match["version"]) for match in _purls(sbom)}
     if database is None:
         return Report(
             verdict=Verdict.NOT_RUN, reason="no database was supplied", packages=len(packages), records=0, newest=None, found=(), unread=()
@@ -112,56 +113,18 @@ def _purls(sbom: Mapping[str, Any]) -> Iterator[re.Match[str]]:
             yield match
 
 
-def _name(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _matches(record: Mapping[str, Any], packages: Mapping[tuple[str, str], str]) -> Iterator[Advisory]:
     for affected in record["affected"]:
         package = affected.get("package") or {}
         kind = str(package.get("ecosystem", "")).partition(":")[0]
-        name = _name(str(package.get("name", "")))
+        name = normal_name(str(package.get("name", "")))
         version = packages.get((kind, name))
         if version is None:
             continue
-        ordered = _python if kind == "PyPI" else _debian
-        ranges = [item for item in affected.get("ranges", []) if item.get("type") == "ECOSYSTEM"]
-        hit, fixed = version in affected.get("versions", []), None
-        for item in ranges:
-            inside, until = _inside(version, item["events"], ordered)
-            hit, fixed = hit or inside, until if inside and until else fixed
-        if hit:
+        found = concern(version, affected, Version if kind == "PyPI" else _debian)
+        if found.inside:
             summary = " ".join(str(record.get("summary") or record.get("details") or "").split())[:160]
-            yield Advisory(id=str(record["id"]), package=name, version=version, fixed=fixed, summary=summary)
-
-
-def _inside(version: str, events: list[Mapping[str, str]], key: Callable[[str], Any]) -> tuple[bool, str | None]:
-    """Whether a version lies in a range, and where the range ends by a fix (OSV schema, "evaluation")."""
-    mine, inside, until = key(version), False, None
-
-    def place(event: Mapping[str, str]) -> Any:
-        ((_, value),) = event.items()
-        return (0, ()) if value == "0" else (1, key(value))
-
-    for event in sorted((event for event in events if "limit" not in event), key=place):
-        ((what, value),) = event.items()
-        if what == "introduced" and (value == "0" or mine >= key(value)):
-            inside, until = True, None
-        elif what == "fixed":
-            if mine >= key(value):
-                inside = False
-            elif inside and until is None:
-                until = value
-        elif what == "last_affected" and mine > key(value):
-            inside = False
-    return inside, until
-
-
-def _python(version: str) -> Version:
-    try:
-        return Version(version)
-    except InvalidVersion as error:
-        raise ValueError(f"version '{version}'") from error
+            yield Advisory(id=str(record["id"]), package=name, version=version, fixed=found.fixed, summary=summary)
 
 
 def _debian(version: str) -> tuple[int, list[Any], list[Any]]:

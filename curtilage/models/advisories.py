@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curtilage.derive.monitoring import Advisory
 from curtilage.errors import ConfigError
+from curtilage.osv import concern, normal_name
 from curtilage.paths import CHECKOUT, state_dir
 
 LOCKS = (
@@ -40,15 +41,9 @@ class _Package(_Record):
     name: str
 
 
-class _Event(_Record):
-    introduced: str | None = None
-    fixed: str | None = None
-    last_affected: str | None = None
-
-
 class _Range(_Record):
     type: str
-    events: tuple[_Event, ...]
+    events: tuple[dict[str, str], ...]
 
 
 class _Affected(_Record):
@@ -121,20 +116,16 @@ def _pins(locks: tuple[Path, ...]) -> Iterator[tuple[str, str]]:
         for name, version in re.findall(
             r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^]]*\])?==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE
         ):
-            yield _normal(name), version
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+            yield normal_name(name), version
 
 
 def _concerns(record: _Osv, pinned: Mapping[str, str]) -> Iterator[Advisory]:
     for affected in record.affected:
         if affected.package is None or affected.package.ecosystem.partition(":")[0] != "PyPI":
             continue
-        name = _normal(affected.package.name)
+        name = normal_name(affected.package.name)
         version = pinned.get(name)
-        if version is not None and (version in affected.versions or any(_inside(version, one) for one in affected.ranges)):
+        if version is not None and _inside(version, affected):
             yield Advisory(
                 advisory=record.id,
                 package=name,
@@ -143,23 +134,9 @@ def _concerns(record: _Osv, pinned: Mapping[str, str]) -> Iterator[Advisory]:
             )
 
 
-def _inside(version: str, affected: _Range) -> bool:
-    """Whether a version lies in a range; one that cannot be compared counts as inside, so that somebody looks."""
-    if affected.type != "ECOSYSTEM":
-        return False
+def _inside(version: str, affected: _Affected) -> bool:
+    """Whether a version is concerned; one that cannot be compared counts as concerned, so that somebody looks."""
     try:
-        found, inside = Version(version), False
-        for event in sorted(affected.events, key=_at):
-            if event.introduced is not None:
-                inside = inside or found >= _at(event)
-            elif (event.fixed is not None and found >= _at(event)) or (event.last_affected is not None and found > _at(event)):
-                inside = False
-    except InvalidVersion:
+        return concern(version, affected.model_dump(), Version).inside
+    except ValueError:
         return True
-    return inside
-
-
-def _at(event: _Event) -> Version:
-    """Where an event stands; "0" is before every version, and the format does not promise an order."""
-    named = event.introduced or event.fixed or event.last_affected or "0"
-    return Version("0.dev0" if named == "0" else named)

@@ -63,6 +63,16 @@ class CellResult:
     path_control: bool
     tool_control: bool
 
+    @classmethod
+    def of(cls, cell: Cell, seen: Observation) -> CellResult:
+        """Judge what was seen of a cell."""
+        verdict, reason = judge(cell, seen)
+        return cls(
+            id=cell.id, host=cell.host, control=cell.control, catalogue=cell.catalogue, verdict=verdict, reason=reason,
+            signature=seen.signature, canary_hits=seen.canary_hits, attributed=seen.attributed, path_control=seen.path_control,
+            tool_control=seen.tool_control,
+        )  # fmt: skip
+
     def document(self) -> dict[str, Any]:
         """A JSON object."""
         return asdict(self)
@@ -237,11 +247,7 @@ class Run:
             tool_control=bool(result and result["tool"]),
             attributed=moved,
         )
-        verdict, reason = judge(cell, seen)
-        return CellResult(
-            id=cell.id, host=cell.host, control=cell.control, catalogue=cell.catalogue, verdict=verdict, reason=reason,
-            signature=seen.signature, canary_hits=hits, attributed=moved, path_control=path, tool_control=seen.tool_control,
-        )  # fmt: skip
+        return CellResult.of(cell, seen)
 
     def _gpu(self, address: str) -> str:
         return next(host.name for host in self.region.hosts if address in (str(host.ipv4), str(host.ipv6)))

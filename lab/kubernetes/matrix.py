@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from curtilage.probes.cells import Cell
-from curtilage.probes.judge import Observation, judge
+from curtilage.probes.judge import Observation
 from curtilage.probes.pod_cells import Lateral, lateral, outward
 from curtilage.probes.runner import CellResult, Unreached
 from lab import canary_log
@@ -151,22 +151,7 @@ class Matrix:
                     for drop in dropped
                 ),
             )
-            verdict, reason = judge(cell, seen)
-            found.append(
-                CellResult(
-                    id=cell.id,
-                    host=cell.host,
-                    control=cell.control,
-                    catalogue=cell.catalogue,
-                    verdict=verdict,
-                    reason=reason,
-                    signature=seen.signature,
-                    canary_hits=hits,
-                    attributed=seen.attributed,
-                    path_control=seen.path_control,
-                    tool_control=seen.tool_control,
-                )
-            )
+            found.append(CellResult.of(cell, seen))
         return found
 
     def _node_reaches(self, cell: Cell) -> bool:

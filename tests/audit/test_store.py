@@ -9,7 +9,6 @@ import ipaddress
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from curtilage.audit.push import CheckpointPusher, client_context
 from curtilage.errors import ConfigError
 from curtilage.evidence.serve import load_config
 from curtilage.evidence.store import log_slug, submission
+from tests.ports import free_port
 
 SIGNER = Signer.generate("gateway.example/ledger")
 SLUG = log_slug(SIGNER.name)
@@ -103,12 +103,6 @@ class Store:
 
     def put_head(self, old: int, proof: list[bytes], note: bytes, size: int) -> tuple[int, bytes]:
         return self.request("PUT", f"/v1/checkpoint/{SLUG}.{size:020d}", submission(old, proof, note))
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

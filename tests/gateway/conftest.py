@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -28,6 +27,7 @@ from curtilage import vendors
 from curtilage.gateway import setup
 from curtilage.gateway.surfaces import Task
 from tests.gateway import vllm_shapes
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 AZURE_NAMES = ("res.openai.azure.com", "res.services.ai.azure.com")
@@ -382,17 +382,6 @@ def shared(_shared: tuple[RunningGateway, MockModel]) -> tuple[RunningGateway, M
     mock.seen.clear()
     gateway.kept.clear()  # the server closes a connection that was idle between two tests
     return gateway, mock
-
-
-def free_port() -> int:
-    """A port for a server that starts in a moment: below those that the kernel gives to clients, so that none takes it meanwhile."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for _ in range(100):
-        port = random.randrange(20_000, max(first, 20_100))
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise AssertionError("no free port")
 
 
 def written(directory: Path, upstreams: tuple[str, ...], **environment: str) -> RunningGateway:

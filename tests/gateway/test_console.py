@@ -13,6 +13,7 @@ import yaml
 
 from curtilage.matters.directory import Directory
 from tests.browser import AXE, browser, needs_browser
+from tests.ports import free_port
 
 HOSTILE = "<img src=x onerror=document.title=1>"
 
@@ -21,9 +22,7 @@ HOSTILE = "<img src=x onerror=document.title=1>"
 def console(make_gateway, model):
     """A gateway of two workers with a console; its port is beside it."""
     gateway = make_gateway(model.url, start=False)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        gateway.console = probe.getsockname()[1]
+    gateway.console = free_port()
     path = gateway.directory / "gateway.yaml"
     wanted = {"workers": 2, "console": {"address": "127.0.0.1", "port": gateway.console}}
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **wanted}))

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -25,6 +24,7 @@ from curtilage.gateway.matter_commands import fetch
 from curtilage.gateway.setup import write_authority
 from curtilage.matters.directory import Directory
 from curtilage.paths import cache_dir
+from tests.ports import free_port
 
 TREE = cache_dir() / "tools" / "keycloak"
 START_SECONDS = 240
@@ -74,9 +74,7 @@ class Keycloak:
         write_authority(folder, ["localhost"], ["127.0.0.1"])
         self.ca = folder / "ca.pem"
         self.context = ssl.create_default_context(cafile=str(self.ca))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.base = f"https://localhost:{self.port}"
         self.issuer = f"{self.base}/realms/legal"
         self.log = folder / "log"

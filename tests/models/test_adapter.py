@@ -26,19 +26,10 @@ from curtilage.models.signing import create_keys, verify
 from curtilage.models.store import stage
 from curtilage.paths import CHECKOUT
 from curtilage.verdict import Verdict
+from tests.models.needs import lacks
 
-
-def _lacks() -> str:
-    if find_spec("torch") is None or find_spec("peft") is None:
-        return "torch and peft are not installed"
-    tool = shutil.which("unshare")
-    if tool is None:
-        return "unshare is not installed"
-    return "" if any(subprocess.run([tool, *flags, "true"], capture_output=True, check=False).returncode == 0
-                     for flags in (["--net"], ["--map-root-user", "--net"])) else "no network namespace can be made here"  # fmt: skip
-
-
-pytestmark = pytest.mark.skipif(bool(_lacks()), reason=_lacks() or "never")
+LACKS = lacks("torch", "peft")
+pytestmark = pytest.mark.skipif(bool(LACKS), reason=LACKS or "never")
 
 BASE = Recipe(
     vocabulary=512, hidden=64, layers=1, heads=2, kv_heads=1, intermediate=128, context=256, block_tokens=64, batch=4, steps=40, threads=1

@@ -6,7 +6,6 @@ Loads run in a namespace whose only interface is a loopback that is down.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,20 +17,15 @@ import pytest
 from curtilage.audit.note import Signer
 from curtilage.bundle.build import Source, build
 from curtilage.bundle.manifest import Kind
+from curtilage.finetune.airgap import unshare_command
 from curtilage.paths import CHECKOUT
+from tests.models.needs import lacks
 
 PARTS = 6
 
 
-def _unshare() -> list[str]:
-    tool = shutil.which("unshare")
-    for flags in (["--net"], ["--map-root-user", "--net"]):
-        if tool and subprocess.run([tool, *flags, "true"], capture_output=True, check=False).returncode == 0:
-            return [tool, *flags]
-    return []
-
-
-pytestmark = pytest.mark.skipif(not _unshare(), reason="no network namespace can be made here")
+LACKS = lacks()
+pytestmark = pytest.mark.skipif(bool(LACKS), reason=LACKS or "never")
 
 
 class Far:
@@ -56,7 +50,7 @@ class Far:
         return [sys.executable, "-m", "curtilage", "bundle", verb, "lab", "--bundle", str(self.bundle), "--key", str(public)]
 
     def run(self, verb: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*_unshare(), *self.command(verb)], env=self.environment, cwd=CHECKOUT, capture_output=True, text=True,
+        return subprocess.run([*unshare_command(), *self.command(verb)], env=self.environment, cwd=CHECKOUT, capture_output=True, text=True,
                               timeout=120, check=False)  # fmt: skip
 
     def whole(self) -> list[str]:
@@ -76,7 +70,7 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Far:
 
 def test_the_namespace_of_these_tests_has_no_network() -> None:
     script = "import socket; print([n for _, n in socket.if_nameindex()]); socket.create_connection(('127.0.0.1', 9), 1)"
-    done = subprocess.run([*_unshare(), sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run([*unshare_command(), sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "['lo']"
     assert "Network is unreachable" in done.stderr
 

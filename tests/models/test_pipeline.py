@@ -6,9 +6,6 @@ Needs network namespaces (root or user namespaces) and torch; where either lacks
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,22 +16,14 @@ from curtilage.finetune.recipe import Recipe
 from curtilage.models.build import BuiltModel, KeyPair, build_lab_model, input_digest, sign_to
 from curtilage.models.manifest import read_manifest
 from curtilage.models.signing import create_keys, verify
+from tests.models.needs import lacks
 
 SMALL = Recipe(vocabulary=512, hidden=64, layers=1, heads=2, kv_heads=1, intermediate=128, context=128, block_tokens=64, batch=2, steps=3)
 COUNT = 80
 
 
-def _lacks() -> str:
-    if find_spec("torch") is None:
-        return "torch is not installed"
-    tool = shutil.which("unshare")
-    if tool is None:
-        return "unshare is not installed"
-    return "" if any(subprocess.run([tool, *flags, "true"], capture_output=True, check=False).returncode == 0
-                     for flags in (["--net"], ["--map-root-user", "--net"])) else "no network namespace can be made here"  # fmt: skip
-
-
-pytestmark = pytest.mark.skipif(bool(_lacks()), reason=_lacks() or "never")
+LACKS = lacks("torch")
+pytestmark = pytest.mark.skipif(bool(LACKS), reason=LACKS or "never")
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,19 +17,10 @@ from curtilage.finetune.recipe import Recipe
 from curtilage.finetune.training import cleared_by_generator, train
 from curtilage.paths import CHECKOUT
 from curtilage.verdict import Verdict
+from tests.models.needs import lacks
 
-
-def _lacks() -> str:
-    if find_spec("torch") is None:
-        return "torch is not installed"
-    tool = shutil.which("unshare")
-    if tool is None:
-        return "unshare is not installed"
-    return "" if any(subprocess.run([tool, *flags, "true"], capture_output=True, check=False).returncode == 0
-                     for flags in (["--net"], ["--map-root-user", "--net"])) else "no network namespace can be made here"  # fmt: skip
-
-
-pytestmark = pytest.mark.skipif(bool(_lacks()), reason=_lacks() or "never")
+LACKS = lacks("torch")
+pytestmark = pytest.mark.skipif(bool(LACKS), reason=LACKS or "never")
 
 SMALL = Recipe(vocabulary=512, hidden=64, layers=1, heads=2, kv_heads=1, intermediate=128, context=128, block_tokens=64, batch=2, steps=60)
 _TRAIN = """

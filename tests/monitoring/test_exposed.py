@@ -7,7 +7,6 @@ import json
 import re
 import runpy
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,7 @@ from curtilage.gateway.metrics import GatewayMetrics
 from curtilage.paths import CHECKOUT
 from curtilage.region import load_region
 from lab.trees import ensure_tree
+from tests.ports import free_port
 
 ROLES = CHECKOUT / "ansible" / "roles"
 # Read in their projects' documentation: neither a cluster's state exporter nor a card is here, so what they expose is NOT-RUN.
@@ -130,9 +130,7 @@ def seal(directory: Path, harm: str = "true") -> str:
 
 def node_exporter(base: Path, textfiles: Path) -> str:
     """A scrape of the hosts' own node exporter, on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     argv = [str(base / "usr/bin/prometheus-node-exporter"), f"--web.listen-address=127.0.0.1:{port}"]
     argv += [f"--collector.textfile.directory={textfiles}", "--no-collector.wifi", "--no-collector.hwmon", "--web.disable-exporter-metrics"]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
