@@ -7,11 +7,11 @@ import sys
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import orjson
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from curtilage.derive.kubernetes.manifests import manifests as manifests_of
 from curtilage.errors import ConfigError
@@ -33,6 +33,7 @@ from curtilage.region import Platform, Region, load_region
 from curtilage.verdict import Verdict, worst
 
 DEFAULT_REGION = "lab"
+Line = TypeVar("Line", bound=BaseModel)
 
 app = typer.Typer(
     help="Decide whether anything can leave: rulesets, plans, manifests, regions; packets and flows one by one.",
@@ -158,7 +159,7 @@ def packets_command(
     "direction": "original|reply", "icmp_type": 8, "icmp_code": 0, "tcp_flags": ["syn"], "fragment": false}. All but the destination have
     defaults: a new TCP packet that this host sends by its uplink. Ends with 0 when every packet was answered, whatever the answers.
     """
-    parsed = [_packet(packets, number, line) for number, line in enumerate(_lines(packets), start=1) if line.strip()]
+    parsed = _objects(packets, Packet, "a packet as `curtilage prove packets --help` describes it")
     model, lacks = None, ""
     try:
         model = Model.of(_read(nft), file=nft, uplinks=tuple(uplink or ()))
@@ -214,7 +215,7 @@ def flows_command(
             )
         _show_table(host_table(of_region), as_json=as_json)
         return
-    parsed = [_flow(flows, number, line) for number, line in enumerate(_lines(flows), start=1) if line.strip()] if flows else None
+    parsed = _objects(flows, Flow, "a flow as `curtilage prove flows --help` describes it") if flows else None
     if of_region is not None:
         found = _derived(of_region)
     else:
@@ -266,7 +267,7 @@ def _prove_manifests(paths: list[Path], region: Region | None, segments: list[st
     if as_json:
         print_json(proof.document())
     else:
-        typer.echo(kubernetes.text(proof))
+        typer.echo(text(proof))
     raise typer.Exit(proof.verdict.exit_code)
 
 
@@ -305,7 +306,7 @@ def _prove_cluster(region: Region, *, as_json: bool) -> NoReturn:
     if as_json:
         print_json({**proof.document(), "region": region.name, "verdict": verdict})
     else:
-        typer.echo(kubernetes.text(proof))
+        typer.echo(text(proof))
         typer.echo(f"region {region.name}: {verdict} in {proof.seconds:.2f} s")
     raise typer.Exit(verdict.exit_code)
 
@@ -326,33 +327,17 @@ def _read(file: Path) -> str:
         raise ConfigError(f"cannot read it: {exc}", rule="a ruleset is a text file", fix="name one that exists", file=file) from exc
 
 
-def _lines(file: Path) -> list[str]:
-    return _read(file).splitlines()
+def _objects(file: Path, model: type[Line], rule: str) -> list[Line]:
+    """What a file holds, one JSON object a line."""
+    return [_object(f"{file}:{number}", line, model, rule) for number, line in enumerate(_read(file).splitlines(), start=1) if line.strip()]
 
 
-def _flow(file: Path, number: int, line: str) -> Flow:
-    where = f"{file}:{number}"
+def _object(where: str, line: str, model: type[Line], rule: str) -> Line:
     try:
-        return Flow.model_validate(orjson.loads(line))
+        return model.model_validate(orjson.loads(line))
     except orjson.JSONDecodeError as exc:
         raise ConfigError(f"not JSON: {exc}", rule="one JSON object a line", fix="correct the line", file=where) from exc
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         key = ".".join(map(str, first["loc"])) or None
-        raise ConfigError(
-            first["msg"], rule="a flow as `curtilage prove flows --help` describes it", fix="correct the line", file=where, key=key
-        ) from exc
-
-
-def _packet(file: Path, number: int, line: str) -> Packet:
-    where = f"{file}:{number}"
-    try:
-        return Packet.model_validate(orjson.loads(line))
-    except orjson.JSONDecodeError as exc:
-        raise ConfigError(f"not JSON: {exc}", rule="one JSON object a line", fix="correct the line", file=where) from exc
-    except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        key = ".".join(map(str, first["loc"])) or None
-        raise ConfigError(
-            first["msg"], rule="a packet as `curtilage prove packets --help` describes it", fix="correct the line", file=where, key=key
-        ) from exc
+        raise ConfigError(first["msg"], rule=rule, fix="correct the line", file=where, key=key) from exc

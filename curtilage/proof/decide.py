@@ -23,7 +23,7 @@ from curtilage.proof.fields import CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATE
 from curtilage.proof.formula import EXPIRED, Algebra, B, Concrete, Formula, Kleene, Symbolic
 from curtilage.proof.kernel import KernelLacksError, load
 from curtilage.proof.packet import PATHS, Packet
-from curtilage.proof.report import OUT_OF_SCOPE, Finding, ProofResult
+from curtilage.proof.report import OUT_OF_SCOPE, About, Finding, ProofResult
 from curtilage.proof.ruleset import Ruleset, read
 from curtilage.proof.walk import Step, Walker
 from curtilage.proof.witness import Witness, describe, minimise
@@ -170,6 +170,7 @@ def prove(
     if not raw_frames:
         assumptions.append("no process may open a packet socket (CAP_NET_RAW is dropped everywhere)")
     return ProofResult(
+        about=About.RULESET,
         subject=subject,
         verdict=worst([finding.verdict for finding in result] or [Verdict.PASS]),
         findings=tuple(result),
@@ -182,7 +183,7 @@ def prove(
         assumptions=tuple(assumptions),
         out_of_scope=OUT_OF_SCOPE,
         allowances=used,
-        ruleset_digest="sha256:" + hashlib.sha256(ruleset.encode()).hexdigest(),
+        digest="sha256:" + hashlib.sha256(ruleset.encode()).hexdigest(),
         seconds=time.monotonic() - started,
     )
 
@@ -191,13 +192,14 @@ def _unloaded(lacks: KernelLacksError, ruleset: str, allowed: Allowed, subject: 
     """Nothing was decided, because this kernel cannot hold the ruleset."""
     reason = f"not decided: this kernel has no '{lacks.statement}', so it cannot say what the ruleset means; prove it where it runs"
     return ProofResult(
+        about=About.RULESET,
         subject=subject,
         verdict=Verdict.NOT_PROVEN,
         findings=(Finding("nft-unloaded", allowed.segment, Verdict.NOT_PROVEN, reason),),
         modelled=(),
         assumptions=(),
         out_of_scope=OUT_OF_SCOPE,
-        ruleset_digest="sha256:" + hashlib.sha256(ruleset.encode()).hexdigest(),
+        digest="sha256:" + hashlib.sha256(ruleset.encode()).hexdigest(),
         seconds=seconds,
     )
 

@@ -10,6 +10,7 @@ from curtilage.proof.decide import Model
 from curtilage.proof.fields import WIDTHS
 from curtilage.proof.formula import All, Either, Formula, Not, Symbolic, Test
 from curtilage.proof.packet import Packet
+from curtilage.proof.ports import port_ranges
 from curtilage.region import Region
 
 OUTSIDE = {"any address (ipv4)": "198.51.100.10", "any address (ipv6)": "2001:db8:f::10"}
@@ -53,19 +54,8 @@ def _ports(out: Model, into: Model | None, protocol: str, source: str, destinati
         kind = "icmp" if ip_address(source).version == 4 else "icmpv6"
         verdict = _verdict(out, into, {"protocol": kind, "source": source, "destination": destination})
         return [(verdict, "echo request")] if verdict != "deny" else []
-    ranges: list[tuple[str, int, int]] = []
-    for low, after in zip(cuts, [*cuts[1:], 65536], strict=True):
-        verdict = _verdict(out, into, {"protocol": protocol, "source": source, "destination": destination, "dport": low})
-        if verdict == "deny":
-            continue
-        if ranges and ranges[-1][0] == verdict and ranges[-1][2] == low - 1:
-            ranges[-1] = (verdict, ranges[-1][1], after - 1)
-        else:
-            ranges.append((verdict, low, after - 1))
-    found: dict[str, list[str]] = {}
-    for verdict, low, high in ranges:
-        found.setdefault(verdict, []).append(str(low) if low == high else f"{low}-{high}")
-    return [(verdict, ", ".join(ports)) for verdict, ports in found.items()]
+    base = {"protocol": protocol, "source": source, "destination": destination}
+    return port_ranges(cuts, lambda port: _verdict(out, into, {**base, "dport": port}))
 
 
 def _verdict(out: Model, into: Model | None, packet: dict[str, object]) -> str:

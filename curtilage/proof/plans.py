@@ -7,7 +7,7 @@ from typing import Any
 
 from curtilage.proof import aws, kubernetes
 from curtilage.proof.kubernetes.plans import check_plan, is_kubernetes
-from curtilage.proof.report import Finding
+from curtilage.proof.report import Finding, ProofResult, text
 from curtilage.region import Region
 from curtilage.verdict import Verdict, worst
 
@@ -16,7 +16,7 @@ from curtilage.verdict import Verdict, worst
 class WholeProof:
     """The decisions about one plan, by platform."""
 
-    proofs: dict[str, aws.PlanProof | kubernetes.ManifestProof]
+    proofs: dict[str, ProofResult]
 
     @property
     def verdict(self) -> Verdict:
@@ -39,9 +39,7 @@ class WholeProof:
 
     def text(self) -> str:
         """A human's report."""
-        return "\n".join(
-            kubernetes.text(proof) if isinstance(proof, kubernetes.ManifestProof) else aws.text(proof) for proof in self.proofs.values()
-        )
+        return "\n".join(text(proof) for proof in self.proofs.values())
 
 
 def prove_whole(plan: aws.Plan, region: Region | None = None, namespaces: tuple[str, ...] = ()) -> WholeProof:
@@ -55,7 +53,7 @@ def prove_whole(plan: aws.Plan, region: Region | None = None, namespaces: tuple[
     Raises:
         ConfigError: the plan is another region's.
     """
-    proofs: dict[str, aws.PlanProof | kubernetes.ManifestProof] = {}
+    proofs: dict[str, ProofResult] = {}
     if is_kubernetes(plan):
         check_plan(plan, region)
         scope = kubernetes.Scope.of(region, namespaces) if region else kubernetes.Scope(namespaces=namespaces)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from curtilage.verdict import Verdict
@@ -31,10 +32,26 @@ class Finding:
         }
 
 
-@dataclass(frozen=True)
-class ProofResult:
-    """The decision about one ruleset."""
+class About(StrEnum):
+    """What was decided; each names its digest in the JSON."""
 
+    RULESET = "ruleset"
+    PLAN = "plan"
+    MANIFESTS = "manifests"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProofResult:
+    """The decision about one ruleset, one plan or one set of manifests.
+
+    Attributes:
+        about: which of them.
+        subject: how the report names it.
+        allowances: by id, whether any packet can take it.
+        digest: ``sha256:…`` of what was decided.
+    """
+
+    about: About
     subject: str
     verdict: Verdict
     findings: tuple[Finding, ...]
@@ -42,8 +59,13 @@ class ProofResult:
     assumptions: tuple[str, ...]
     out_of_scope: tuple[str, ...]
     allowances: dict[str, bool] = field(default_factory=dict)
-    ruleset_digest: str = ""
-    seconds: float = 0.0
+    digest: str
+    seconds: float
+
+    @property
+    def unused_allowances(self) -> tuple[str, ...]:
+        """Those that no packet can take, in order."""
+        return tuple(sorted(name for name, used in self.allowances.items() if not used))
 
     def document(self) -> dict[str, Any]:
         """The JSON of the contract, with what the verdict rests on."""
@@ -52,10 +74,12 @@ class ProofResult:
             "verdict": self.verdict,
             "findings": [finding.document() for finding in self.findings],
             "allowances": [{"id": name, "used": used} for name, used in sorted(self.allowances.items())],
+            # What one host cannot use another may: of rulesets only the whole region says what is unused.
+            **({} if self.about is About.RULESET else {"unused_allowances": list(self.unused_allowances)}),
             "modelled": list(self.modelled),
             "assumptions": list(self.assumptions),
             "out_of_scope": list(self.out_of_scope),
-            "ruleset_digest": self.ruleset_digest,
+            f"{self.about}_digest": self.digest,
             "seconds": round(self.seconds, 3),
         }
 
@@ -74,9 +98,10 @@ def text(result: ProofResult) -> str:
     """A human's report."""
     lines = [f"{result.subject}: {result.verdict}"]
     for finding in result.findings:
-        lines.append(f"  {finding.verdict} {finding.id}: {finding.reason}")
-        if finding.counterexample:
-            shown = finding.counterexample
+        where = "" if result.about is About.RULESET else f" [{finding.segment}]"  # a ruleset is of one segment
+        lines.append(f"  {finding.verdict} {finding.id}{where}: {finding.reason}")
+        shown = finding.counterexample
+        if shown:
             port = f" port {shown['port']}" if shown.get("port") is not None else ""
             lines.append(f"    packet: {shown['family']} {shown['protocol']} {shown['source']} -> {shown['destination']}{port}")
         lines += [f"    {number}. {step}" for number, step in enumerate(finding.path, start=1)]

@@ -88,9 +88,7 @@ class Side:
 
 def prove_aws(plan: Planned, region: Region | None) -> Proof:
     """The new plan, as ``curtilage prove --plan`` decides it."""
-    proof = prove_plan(parse_plan(plan.document), region=region)
-    unused = tuple(sorted(name for name, used in proof.allowances.items() if not used))
-    return Proof(verdict=proof.verdict, findings=tuple(item.document() for item in proof.findings), unused_allowances=unused)
+    return Proof.of(prove_plan(parse_plan(plan.document), region=region))
 
 
 def aws_delta(old: Planned | None, new: Planned | None, delta: Delta) -> None:

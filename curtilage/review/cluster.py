@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from curtilage.proof.aws.plan import parse_plan
-from curtilage.proof.kubernetes import ManifestProof, Scope, from_plan, prove_manifests
-from curtilage.proof.report import Finding
+from curtilage.proof.kubernetes import Scope, from_plan, prove_manifests
+from curtilage.proof.report import Finding, ProofResult
 from curtilage.region import Platform, Region
 from curtilage.review.model import Delta, Flow, Proof
 from curtilage.review.plans import Planned
@@ -15,12 +15,10 @@ from curtilage.verdict import Verdict
 
 def prove_cluster(plan: Planned, region: Region | None) -> Proof:
     """The new plan's objects, as ``curtilage prove manifests`` decides them."""
-    proof = _proved(plan, region)
-    unused = tuple(sorted(name for name, used in proof.allowances.items() if not used))
-    return Proof(verdict=proof.verdict, findings=tuple(item.document() for item in proof.findings), unused_allowances=unused)
+    return Proof.of(_proved(plan, region))
 
 
-def _proved(plan: Planned, region: Region | None) -> ManifestProof:
+def _proved(plan: Planned, region: Region | None) -> ProofResult:
     own = region is not None and plan.project == "curtilage" and region.platform in (Platform.KUBERNETES, Platform.AWS)
     return prove_manifests(from_plan(parse_plan(plan.document)), Scope.of(region) if own and region else Scope(), subject=plan.region)
 
@@ -46,7 +44,7 @@ def cluster_delta(old: Planned | None, new: Planned | None, delta: Delta, region
     ]
 
 
-def _by_key(proof: ManifestProof) -> dict[tuple[Any, ...], Finding]:
+def _by_key(proof: ProofResult) -> dict[tuple[Any, ...], Finding]:
     found = {}
     for item in proof.findings:
         shown = item.counterexample or {}

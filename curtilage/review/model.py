@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from curtilage.proof.report import ProofResult
 from curtilage.verdict import Verdict, worst
 
 
@@ -161,6 +162,12 @@ class Proof:
     verdict: Verdict
     findings: tuple[dict[str, Any], ...] = ()
     unused_allowances: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, proof: ProofResult) -> Proof:
+        """What a decision about the whole plan says."""
+        findings = tuple(item.document() for item in proof.findings)
+        return cls(verdict=proof.verdict, findings=findings, unused_allowances=proof.unused_allowances)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from curtilage.allowance import Allowance
 from curtilage.errors import ConfigError
@@ -22,7 +21,7 @@ from curtilage.proof.aws.reach import Reach
 from curtilage.proof.aws.references import decide_references
 from curtilage.proof.aws.services import decide_services, region_of
 from curtilage.proof.aws.types import ELSEWHERE, FORBIDDEN, FORBIDDEN_SERVICES, GATEWAYS, INERT, MODELLED
-from curtilage.proof.report import Finding
+from curtilage.proof.report import About, Finding, ProofResult
 from curtilage.region import Platform, Region
 from curtilage.verdict import Verdict, worst
 
@@ -37,36 +36,6 @@ OUT_OF_SCOPE = (
     "an AWS service that acts on its own: its operators, its support, its telemetry",
     "people with rights to change the account: what they may do is the organisation's policy",
 )
-
-
-@dataclass(frozen=True)
-class PlanProof:
-    """The decision about one plan."""
-
-    subject: str
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-    modelled: tuple[str, ...]
-    assumptions: tuple[str, ...]
-    out_of_scope: tuple[str, ...]
-    allowances: dict[str, bool]
-    plan_digest: str
-    seconds: float
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of the contract, with what the verdict rests on."""
-        return {
-            "subject": self.subject,
-            "verdict": self.verdict,
-            "findings": [finding.document() for finding in self.findings],
-            "allowances": [{"id": name, "used": used} for name, used in sorted(self.allowances.items())],
-            "unused_allowances": sorted(name for name, used in self.allowances.items() if not used),
-            "modelled": list(self.modelled),
-            "assumptions": list(self.assumptions),
-            "out_of_scope": list(self.out_of_scope),
-            "plan_digest": self.plan_digest,
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def check_region(plan: Plan, region: Region) -> None:
@@ -91,7 +60,7 @@ def check_region(plan: Plan, region: Region) -> None:
 
 def prove_plan(
     plan: Plan, *, region: Region | None = None, allowances: Iterable[Allowance] = (), organisation: str | None = None
-) -> PlanProof:
+) -> ProofResult:
     """Decide whether anything can leave what a plan leads to.
 
     Args:
@@ -126,7 +95,8 @@ def prove_plan(
     if not net.vpcs:
         findings.append(Finding("AWS-EMPTY", "aws", Verdict.NOT_PROVEN, "no VPC is in the plan, so nothing about packets was decided"))
     verdict = worst(item.verdict for item in findings) if findings else Verdict.PASS
-    return PlanProof(
+    return ProofResult(
+        about=About.PLAN,
         subject=f"{plan.project}/{plan.stack} ({plan.kind})",
         verdict=verdict,
         findings=tuple(findings),
@@ -134,7 +104,7 @@ def prove_plan(
         assumptions=_assumptions(context, owner),
         out_of_scope=OUT_OF_SCOPE,
         allowances={item.id: item.id in reach.used for item in allowed},
-        plan_digest=plan.digest,
+        digest=plan.digest,
         seconds=time.monotonic() - started,
     )
 
@@ -257,20 +227,3 @@ def _assumptions(context: Context, owner: Owner) -> tuple[str, ...]:
         "AWS enforces what its documentation says of routes, access lists, groups, policies and the DNS Firewall",
         f"the region is {context.home or 'not named'}; AWS's own zones ({'amazonaws.com'} and the like) delegate no name to a customer",
     )
-
-
-def text(proof: PlanProof) -> str:
-    """A human's report."""
-    lines = [f"{proof.subject}: {proof.verdict}"]
-    for finding in proof.findings:
-        lines.append(f"  {finding.verdict} {finding.id} [{finding.segment}]: {finding.reason}")
-        shown = finding.counterexample
-        if shown:
-            port = f" port {shown['port']}" if shown.get("port") is not None else ""
-            lines.append(f"    packet: {shown['family']} {shown['protocol']} {shown['source']} -> {shown['destination']}{port}")
-        lines += [f"    {number}. {step}" for number, step in enumerate(finding.path, start=1)]
-    for name, used in sorted(proof.allowances.items()):
-        lines.append(f"  allowance {name}: {'in use' if used else 'unused: no packet can take it; remove it'}")
-    for title, items in (("modelled", proof.modelled), ("assumed", proof.assumptions), ("out of scope", proof.out_of_scope)):
-        lines += [f"  {title}: {item}" for item in items]
-    return "\n".join(lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from curtilage.allowance import Allowance
 from curtilage.derive.kubernetes.names import ADMISSION, SEALED, SEGMENT_LABEL
@@ -18,7 +17,7 @@ from curtilage.proof.kubernetes.objects import Manifest, Manifests
 from curtilage.proof.kubernetes.pods import decide_pods, has_no_pods
 from curtilage.proof.kubernetes.rules import Network, Rule
 from curtilage.proof.kubernetes.traffic import decide_resolver, decide_services
-from curtilage.proof.report import Finding
+from curtilage.proof.report import About, Finding, ProofResult
 from curtilage.region import Platform, Region
 from curtilage.region_kubernetes import Enforcer
 from curtilage.verdict import Verdict, worst
@@ -78,37 +77,7 @@ class Scope:
         )
 
 
-@dataclass(frozen=True)
-class ManifestProof:
-    """The decision about one set of manifests."""
-
-    subject: str
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-    modelled: tuple[str, ...]
-    assumptions: tuple[str, ...]
-    out_of_scope: tuple[str, ...]
-    allowances: dict[str, bool]
-    digest: str
-    seconds: float
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of the contract, with what the verdict rests on."""
-        return {
-            "subject": self.subject,
-            "verdict": self.verdict,
-            "findings": [finding.document() for finding in self.findings],
-            "allowances": [{"id": name, "used": used} for name, used in sorted(self.allowances.items())],
-            "unused_allowances": sorted(name for name, used in self.allowances.items() if not used),
-            "modelled": list(self.modelled),
-            "assumptions": list(self.assumptions),
-            "out_of_scope": list(self.out_of_scope),
-            "manifests_digest": self.digest,
-            "seconds": round(self.seconds, 3),
-        }
-
-
-def prove_manifests(manifests: Manifests, scope: Scope | None = None, *, subject: str = "manifests") -> ManifestProof:
+def prove_manifests(manifests: Manifests, scope: Scope | None = None, *, subject: str = "manifests") -> ProofResult:
     """Decide whether any packet can leave the legal segment's pods for anywhere that is not allowed."""
     started = time.monotonic()
     scope = scope or Scope()
@@ -140,7 +109,8 @@ def prove_manifests(manifests: Manifests, scope: Scope | None = None, *, subject
     ]
     if not legal:
         findings.append(Finding("K8S-EMPTY", "kubernetes", Verdict.NOT_PROVEN, "no namespace of a legal segment is in the manifests"))
-    return ManifestProof(
+    return ProofResult(
+        about=About.MANIFESTS,
         subject=subject,
         verdict=worst(item.verdict for item in findings) if findings else Verdict.PASS,
         findings=tuple(findings),

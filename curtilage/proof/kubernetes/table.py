@@ -8,6 +8,7 @@ from typing import Any
 from curtilage.proof.kubernetes.decision import Cluster
 from curtilage.proof.kubernetes.flows import Flow, Flows
 from curtilage.proof.kubernetes.rules import PROTOCOLS
+from curtilage.proof.ports import port_ranges
 
 
 def table(cluster: Cluster) -> list[dict[str, str]]:
@@ -56,16 +57,4 @@ def _ports(flows: Flows, base: dict[str, Any], cuts: list[int]) -> Iterable[tupl
         return []
     if base["protocol"] == "ICMP":
         return [("not_proven", "all")]
-    ranges: list[tuple[str, int, int]] = []
-    for low, after in zip(cuts, [*cuts[1:], 65536], strict=True):
-        verdict = flows.answer(Flow.model_validate({**base, "port": low})).verdict
-        if verdict == "deny":
-            continue
-        if ranges and ranges[-1][0] == verdict and ranges[-1][2] == low - 1:
-            ranges[-1] = (verdict, ranges[-1][1], after - 1)
-        else:
-            ranges.append((verdict, low, after - 1))
-    by_verdict: dict[str, list[str]] = {}
-    for verdict, low, high in ranges:
-        by_verdict.setdefault(verdict, []).append(str(low) if low == high else f"{low}-{high}")
-    return [(verdict, ", ".join(found)) for verdict, found in by_verdict.items()]
+    return port_ranges(cuts, lambda port: flows.answer(Flow.model_validate({**base, "port": port})).verdict)
