@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from curtilage.errors import ConfigError
-from curtilage.proof.aws import parse_plan, prove_plan, read_plan, text
+from curtilage.proof.aws import parse_plan, prove_plan, read_plan
 from curtilage.proof.aws.plan import SIZE_LIMIT_MIB
+from curtilage.proof.report import text
 from tests.sabotage.aws.plans import Stack, sealed_region
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"hunter2-in-clear"'}
