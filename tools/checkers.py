@@ -2,7 +2,7 @@
 
 Chromium (Debian) opens the report page, axe-core (npm) judges its accessibility, compliance-trestle (Python) reads the OSCAL documents,
 Keycloak (Maven) is the identity provider whose tokens the gateway is asked to believe, SoftHSM2 (Debian) the token that a model is signed
-with, strace (Debian) records what a training job asked of a network.
+with, strace (Debian) records what a training job asked of a network, PostgreSQL (Debian) keeps a matter directory for several gateways.
 None of them is a dependency of the product. What cannot be had is NOT-RUN with its reason, and so are the tests that need it.
 """
 
@@ -43,6 +43,13 @@ def softhsm() -> str:
     if shutil.which("softhsm2-util") is None:
         install(("softhsm2",))
     return "on PATH"
+
+
+def postgresql() -> str:
+    """The server of a matter directory that gateways share, from Debian when there is none; tests run one of their own."""
+    if shutil.which("initdb") is None and not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        install(("postgresql",))
+    return "installed"
 
 
 def strace() -> str:
@@ -126,6 +133,7 @@ def main() -> int:
     programs = {
         "chromium": chromium,
         "softhsm2": softhsm,
+        "postgresql": postgresql,
         "strace": strace,
         "axe-core": axe,
         "compliance-trestle": trestle,

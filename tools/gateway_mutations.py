@@ -29,6 +29,7 @@ ENCODINGS, ON_ACCESS, ON_WIRE = (
     "tests/unit/gateway/test_wire.py",
 )
 LEDGER, VERIFIER = "tests/unit/audit/test_ledger.py", "tests/unit/audit/test_verify.py"
+POSTGRESQL, ON_POSTGRESQL = "curtilage/matters/postgresql.py", "tests/unit/matters/test_postgresql.py"
 
 
 class Control(NamedTuple):
@@ -83,6 +84,12 @@ CONTROLS = (
     Control("the verifier's pairs", VERIFY, 'if self.open.pop(record.get("intent"), None) != call or not call:', "if self.open.pop(record.get('intent'), None) is None and False:", VERIFIER),
     Control("the verifier's tiles", VERIFY, "elif content is None or content != raw[: ends[width - 1]]:", "elif content is None:", VERIFIER),
     Control("a truncated ledger against its exported head", VERIFY, "if self.compare and self.compare.size > total:", "if False:", VERIFIER),
+    Control("TLS to a shared directory", POSTGRESQL, '"sslmode": "verify-full",', '"sslmode": "prefer",', ON_POSTGRESQL),
+    Control("a shared directory stands inside", POSTGRESQL, "not is_inside(self.address)", "False", ON_POSTGRESQL),
+    Control("a bound on a shared directory's answers", POSTGRESQL, "self._settings.answer_seconds + 0.25", "60.0", ON_POSTGRESQL),
+    Control("each change to a shared directory is seen", POSTGRESQL, "SET revision = revision + 1", "SET revision = revision", "tests/unit/matters/test_directory.py"),
+    Control("no call without the directory", "curtilage/gateway/current.py", "raise Refusal(Reason.DIRECTORY_UNAVAILABLE, _NO_DIRECTORY) from None", "return self._directory._snapshot", "tests/unit/gateway/test_current.py"),
+    Control("an answer newer than its question", "curtilage/gateway/current.py", "if self._next is None:", "if (self._next or self._running) is None:", "tests/unit/gateway/test_current.py"),
 )  # fmt: skip
 
 

@@ -20,8 +20,8 @@ from curtilage.audit.report_ledger import MatterLedger, read_matter
 from curtilage.audit.tiles import write_durably
 from curtilage.audit.verify import verify as verify_directory
 from curtilage.errors import ConfigError, StepError
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Snapshot
+from curtilage.matters.opening import open_directory
 from curtilage.output import print_json, stdout
 from curtilage.paper.html import render_html
 from curtilage.paper.pdf import render_pdf
@@ -124,7 +124,7 @@ def _snapshot(path: Path | None) -> Snapshot | None:
     """The matter directory; the gateway's own only where it is there."""
     if path is None and not DIRECTORY.is_file():
         return None
-    directory = Directory(path or DIRECTORY)
+    directory = open_directory(path or DIRECTORY)
     try:
         return directory.snapshot()
     finally:

@@ -17,6 +17,7 @@ from curtilage.audit.ledger import Ledger
 from curtilage.audit.push import PushStats
 from curtilage.gateway.cedar import CedarPolicies
 from curtilage.gateway.config import GatewayConfig
+from curtilage.gateway.current import CurrentDirectory
 from curtilage.gateway.forward import NO_LEDGER, Forwarder
 from curtilage.gateway.identity import authenticate, authenticate_signed, expect_signer, is_signed
 from curtilage.gateway.metrics import GatewayMetrics
@@ -52,6 +53,7 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig, ledger: Ledger, directory: Directory) -> None:
         self.ledger, self.directory = ledger, directory
+        self._current = CurrentDirectory(directory)
         self.metrics = GatewayMetrics()
         self.upstreams = Upstreams(config.upstreams, config.limits)
         self.live: dict[str, CallState] = {}
@@ -80,7 +82,7 @@ class Gateway:
         self._router = Router(config.names, frozenset(listen.port for listen in config.listen))
         self._budgets = BudgetKeeper(config.budgets, config.workers)
         self._forwarder = Forwarder(
-            self.upstreams, self.ledger, sanitizer, config.limits, region.name, self._pending, self.directory.snapshot, self.rollout
+            self.upstreams, self.ledger, sanitizer, config.limits, region.name, self._pending, self._current, self.rollout
         )
 
     def reconfigure(self, config: GatewayConfig) -> None:
@@ -123,7 +125,7 @@ class Gateway:
             await asyncio.gather(*self._pending, return_exceptions=True)
         await self.upstreams.close()
         await asyncio.to_thread(self.ledger.close)
-        self.directory.close()
+        await asyncio.to_thread(self._current.close)
 
     # ---- calls
 
@@ -166,7 +168,7 @@ class Gateway:
             match = self._router.find(state.host, scope, headers)
             dialect, operation = match.dialect, match.operation
             state.surface = dialect.name
-            directory = self.directory.snapshot()
+            directory = await self._current()
             certificate = scope["extensions"]["curtilage"].get("client_certificate")
             signed = is_signed(headers)
             if signed:

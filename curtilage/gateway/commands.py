@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,8 @@ from curtilage.gateway.bench.commands import bench
 from curtilage.gateway.config import load_config
 from curtilage.gateway.surfaces import Task
 from curtilage.jurisdiction import load_jurisdiction
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality, IdentityKind, PersonalData
+from curtilage.matters.opening import open_directory
 from curtilage.output import print_json, progress, stdout
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -26,7 +27,7 @@ matter_commands.register(matters, keys)
 app.command("bench", epilog="Example: curtilage gateway bench --json")(bench)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway.yaml.")]
-DbOption = Annotated[Path, typer.Option("--db", help="The matter directory (matters.db).")]
+DbOption = Annotated[Path, typer.Option("--db", help="The matter directory: an SQLite file, or a .yaml that names a PostgreSQL database.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -98,7 +99,7 @@ def issue(
 ) -> None:
     """Issue a key; it is shown once and only its salted digest is kept (of one that signs, its secret: docs/adr/0010)."""
     seconds = days * 86400 if days is not None else None
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         if aws:
             key_id, secret = directory.issue_signing_key(identity, valid_seconds=seconds)
             print_json({"identity": identity, "aws_access_key_id": key_id, "aws_secret_access_key": secret})
@@ -109,7 +110,7 @@ def issue(
 @keys.command("revoke", epilog="Example: curtilage gateway keys revoke --db matters.db 0a1b2c3d4e5f")
 def revoke(key_id: str, db: DbOption) -> None:
     """Revoke a key by its id, at once and for good."""
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         directory.revoke_key(key_id)
     progress(f"key {key_id} is revoked")
 
@@ -117,7 +118,7 @@ def revoke(key_id: str, db: DbOption) -> None:
 @keys.command("list", epilog="Example: curtilage gateway keys list --db matters.db --json")
 def list_keys(db: DbOption, json: JsonOption = False) -> None:
     """List key ids with their identities."""
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         rows = [
             {"key": key.id, "identity": key.identity, "expires_at": key.expires_at, "revoked": key.revoked}
             for key in directory.snapshot().keys.values()
@@ -133,7 +134,7 @@ def add_identity(
     clearance: Annotated[Confidentiality, typer.Option("--clearance")] = Confidentiality.INTERNAL,
 ) -> None:
     """Add a person or a service."""
-    with _directory(db, create=True) as directory:
+    with closing(open_directory(db, create=True)) as directory:
         directory.add_identity(identity, kind=kind, clearance=clearance)
 
 
@@ -145,7 +146,7 @@ def set_identity(
     active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
 ) -> None:
     """Change a clearance, or switch an identity off and on."""
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         directory.set_identity(identity, clearance=clearance, active=active)
 
 
@@ -159,7 +160,7 @@ def add_matter(
 ) -> None:
     """Open a matter."""
     load_jurisdiction(jurisdiction)
-    with _directory(db, create=True) as directory:
+    with closing(open_directory(db, create=True)) as directory:
         directory.add_matter(matter, jurisdiction=jurisdiction, confidentiality=confidentiality, personal_data=personal_data)
 
 
@@ -173,14 +174,14 @@ def set_matter(
     is_open: Annotated[bool | None, typer.Option("--open/--closed")] = None,
 ) -> None:
     """Change what a matter says."""
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         directory.set_matter(matter, confidentiality=confidentiality, personal_data=personal_data, legal_hold=hold, is_open=is_open)
 
 
 @matters.command("member", epilog="Example: curtilage gateway matters member --db matters.db jdoe M-2026-1")
 def member(identity: str, matter: str, db: DbOption, remove: Annotated[bool, typer.Option("--remove")] = False) -> None:
     """Put an identity on a matter, or take it off."""
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         (directory.remove_member if remove else directory.add_member)(identity, matter)
 
 
@@ -193,7 +194,7 @@ def wall(
     remove: Annotated[bool, typer.Option("--remove")] = False,
 ) -> None:
     """Raise an ethical wall between an identity and a matter, or take it down."""
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         if remove:
             directory.remove_wall(identity, matter)
         elif not reason:
@@ -205,7 +206,7 @@ def wall(
 @matters.command("list", epilog="Example: curtilage gateway matters list --db matters.db --json")
 def list_matters(db: DbOption, json: JsonOption = False) -> None:
     """List matters with their members and walls."""
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         found = directory.snapshot()
     rows = [
         {
@@ -226,7 +227,7 @@ def list_matters(db: DbOption, json: JsonOption = False) -> None:
 @matters.command("changes", epilog="Example: curtilage gateway matters changes --db matters.db --json")
 def changes(db: DbOption, json: JsonOption = False) -> None:
     """Every change ever made to the directory, and whether their chain is unbroken."""
-    with _directory(db) as directory:
+    with closing(open_directory(db)) as directory:
         rows, sound = list(directory.changes()), directory.verify_changes()
     if json:
         print_json({"unbroken": sound, "changes": rows})
@@ -235,19 +236,6 @@ def changes(db: DbOption, json: JsonOption = False) -> None:
         stdout.print("the chain of changes is unbroken" if sound else "THE CHAIN OF CHANGES IS BROKEN")
     if not sound:
         raise typer.Exit(1)
-
-
-class _directory:
-    """Opens the directory and closes it."""
-
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        self._directory = Directory(path, create=create)
-
-    def __enter__(self) -> Directory:
-        return self._directory
-
-    def __exit__(self, *_: object) -> None:
-        self._directory.close()
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool) -> None:

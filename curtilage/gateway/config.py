@@ -15,7 +15,7 @@ Written by the ``gateway`` role or by ``curtilage gateway init``; relative paths
     models: {gpt-4o: lab-mistral, claude-sonnet-4-5: lab-mistral}                       # what callers ask for -> what is served
     tasks: {lab-embedder: embed}             # optional: served models that do not generate: embed or rerank
     ledger: {directory: /var/lib/curtilage/ledger, signing_key: /etc/curtilage/ledger.key, name: gw-1.lab/ledger}
-    matters: /var/lib/curtilage/matters.db
+    matters: /var/lib/curtilage/matters.db   # or a .yaml that says which PostgreSQL database it is (curtilage.matters.postgresql)
     region: {name: lab, jurisdiction: DE}
     metrics: {textfile: /var/lib/prometheus/node-exporter/curtilage_gateway.prom}       # or {listen: {address: 127.0.0.1, port: 9109}}
     evidence:                                # optional: where checkpoints are pushed (curtilage.audit.push)
@@ -39,7 +39,7 @@ Written by the ``gateway`` role or by ``curtilage gateway init``; relative paths
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -50,29 +50,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from curtilage.errors import ConfigError
 from curtilage.gateway.surfaces import SURFACES, Task
 from curtilage.gateway.tokens import Issuer
+from curtilage.inside import is_inside
 from curtilage.sanitize.fields import DEFAULT_FIELD_RULES, FieldRules
 
 Address = IPv4Address | IPv6Address
 
-# Where a model host may stand: RFC 1918 and 4193, loopback, and the documentation ranges the lab region uses. Link-local is not among
-# them: 169.254.169.254 is a cloud's metadata service.
-UPSTREAM_NETWORKS = tuple(
-    map(
-        ip_network,
-        (
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "127.0.0.0/8",
-            "192.0.2.0/24",
-            "198.51.100.0/24",
-            "203.0.113.0/24",
-            "::1/128",
-            "fc00::/7",
-            "2001:db8::/32",
-        ),
-    )
-)
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 
@@ -267,7 +249,7 @@ def upstream_url(url: str) -> str:
         address, port = ip_address(host), parts.port
     except ValueError:
         raise ValueError(f"{url!r}: an upstream is an address, not a name; names can be made to point out of the region") from None
-    if not any(address in network for network in UPSTREAM_NETWORKS):
+    if not is_inside(address):
         raise ValueError(f"{url!r}: {address} is not a private, loopback or documentation address; the gateway has no upstream outside")
     shown = f"[{address}]" if address.version == 6 else str(address)
     return f"{parts.scheme}://{shown}:{port or (443 if parts.scheme == 'https' else 80)}"

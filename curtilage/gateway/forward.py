@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ class Forwarder:
     limits: Limits
     region: str
     pending: set[asyncio.Task[None]]
-    snapshot: Callable[[], Snapshot]
+    current: Callable[[], Awaitable[Snapshot]]
     rollout: Rollout
 
     async def forward(
@@ -220,7 +220,7 @@ class Forwarder:
 
     async def _send_whole(self, state: CallState, body: bytes, send: Send, started: Callable[[], None], closing: Closing) -> None:
         if state.model_seconds > SECONDS:
-            recheck(state, self.snapshot())
+            recheck(state, await self.current())
         state.bytes_returned = len(body)
         state.commit("returned", body)
         try:
@@ -264,12 +264,13 @@ class Forwarder:
         """Relay everything but the end, which is returned."""
         relay, parser = operation.relay(self._make_guard(state, prepared)), sse.Parser()
         gap, loop = self.limits.between_chunks_seconds, asyncio.get_running_loop()
-        held, check = b"", Rechecker(state, self.snapshot)
+        held, check = b"", Rechecker(state, self.current)
         try:
             last_moment, due = loop.time() + self.limits.call_seconds, 0.0
             async with asyncio.timeout(min(self.limits.first_byte_seconds, self.limits.call_seconds)) as deadline:
                 async for chunk in response.chunks():
-                    check()
+                    if check.due():
+                        await check()
                     out, broken = b"", None
                     try:
                         for event in parser.feed(chunk):

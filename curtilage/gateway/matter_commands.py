@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import urllib.error
 import urllib.request
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,12 +23,13 @@ from curtilage.errors import ConfigError
 from curtilage.gateway.identity import certificate_subject
 from curtilage.gateway.tokens import parse_jwks
 from curtilage.jurisdiction import load_jurisdiction
-from curtilage.matters.directory import Directory, acting_user
+from curtilage.matters.directory import acting_user
 from curtilage.matters.more_changes import purposes_of
+from curtilage.matters.opening import open_directory
 from curtilage.matters.sync import read_export, sync
 from curtilage.output import print_json, stdout
 
-DbOption = Annotated[Path, typer.Option("--db", help="The matter directory (matters.db).")]
+DbOption = Annotated[Path, typer.Option("--db", help="The matter directory: an SQLite file, or a .yaml that names a PostgreSQL database.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 MAX_KEY_SET = 1 << 20
 
@@ -53,24 +55,11 @@ def register(matters: typer.Typer, keys: typer.Typer) -> None:
     )(fetch)
 
 
-class _Open:
-    """Opens the directory and closes it."""
-
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        self._directory = Directory(path, create=create)
-
-    def __enter__(self) -> Directory:
-        return self._directory
-
-    def __exit__(self, *_: object) -> None:
-        self._directory.close()
-
-
 def upgrade(db: DbOption) -> None:
     """Bring a directory of an earlier release forward."""
     if not db.is_file():
         raise ConfigError("no such file", rule="an existing directory is upgraded", fix="correct the path", file=db)
-    with _Open(db, create=True):
+    with closing(open_directory(db, create=True)):
         stdout.print(f"{db}: good", markup=False)
 
 
@@ -84,7 +73,7 @@ def sync_export(
     rows = read_export(export)
     for code in sorted({row.jurisdiction for row in rows}):
         load_jurisdiction(code)
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         changes = sync(directory, rows, dry_run=dry_run, file=export)
     if json:
         print_json({"changed": not dry_run and bool(changes), "changes": [asdict(change) for change in changes]})
@@ -100,7 +89,7 @@ def purposes(
     names: Annotated[list[str] | None, typer.Argument(help="What calls on the matter may be for; none: the matter does not ask.")] = None,
 ) -> None:
     """Say for which purposes a model may be used on a matter."""
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         directory.set_matter(matter, purposes=purposes_of(names or []))
 
 
@@ -108,7 +97,7 @@ def direction(matter: str, reference: str, db: DbOption) -> None:
     """Note the reference of counsel's direction; it goes into every call's record."""
     if not reference.isprintable() or len(reference) > 64:
         raise ConfigError(f"reference {reference!r}", rule="1 to 64 printable characters", fix="a file number, not a text", file=db)
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         directory.set_matter(matter, direction=reference)
 
 
@@ -125,7 +114,7 @@ def subject(
         raise ConfigError("no subject, or two", rule="either --issuer and --subject, or --certificate", fix="give one of them")
     kind = "oidc" if certificate is None else "mtls"
     found = name if certificate is None else _subject_of(certificate)
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         if remove:
             directory.remove_subject(kind=kind, issuer=issuer, subject=found)
         else:
@@ -141,7 +130,7 @@ def _subject_of(path: Path) -> str:
 
 def term(matter: str, words: str, db: DbOption, remove: Annotated[bool, typer.Option("--remove")] = False) -> None:
     """Add a word or number to a matter's dictionary: it is taken out of the matter's calls wherever it stands."""
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         (directory.remove_term if remove else directory.add_term)(matter, words)
 
 
@@ -153,26 +142,26 @@ def break_glass(
     minutes: Annotated[int, typer.Option("--minutes", help="For how long, from the approval on.")] = 60,
 ) -> None:
     """Ask for a time-boxed place on a matter; somebody else approves it."""
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         grant = directory.request_grant(identity, matter, reason=reason, minutes=minutes, requested_by=acting_user())
     print_json({"grant": grant, "approved": False})
 
 
 def approve(grant: str, db: DbOption, by: Annotated[str, typer.Option("--by", help="The identity of who approves.")]) -> None:
     """Approve a break-glass grant, as a person who neither asked for it nor gets it."""
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         directory.approve_grant(grant, approved_by=by)
 
 
 def end_grant(grant: str, db: DbOption) -> None:
     """End a break-glass grant at once."""
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         directory.revoke_grant(grant)
 
 
 def retention(db: DbOption, json: JsonOption = False) -> None:
     """Which matters are open, held, retained, or due to be shredded."""
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         rows: list[dict[str, Any]] = [asdict(found) for found in all_retentions(directory.snapshot())]
     if json:
         print_json(rows)
@@ -190,7 +179,7 @@ def shred(
     ] = None,
 ) -> None:
     """Destroy a closed matter's secret: placeholders, commitments and stored content of it mean nothing from then on."""
-    with _Open(db) as directory:
+    with closing(open_directory(db)) as directory:
         found = directory.snapshot().matters.get(matter)
         if found is None:
             raise ConfigError(f"no matter {matter}", rule="only what is there can be shredded", fix="look at `matters list`", file=db)

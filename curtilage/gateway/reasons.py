@@ -28,6 +28,7 @@ class Reason(StrEnum):
     BODY_TOO_LARGE = "curtilage.body_too_large"
     BODY_TOO_SLOW = "curtilage.body_too_slow"
     SANITIZER_FAILED = "curtilage.sanitizer_failed"
+    DIRECTORY_UNAVAILABLE = "curtilage.directory_unavailable"
     LEDGER_UNAVAILABLE = "curtilage.ledger_unavailable"
     DRAINING = "curtilage.draining"
     BUSY = "curtilage.busy"
@@ -45,6 +46,7 @@ _STATUS = {
     Reason.BODY_MALFORMED: 400,
     Reason.BODY_TOO_LARGE: 413,
     Reason.BODY_TOO_SLOW: 400,
+    Reason.DIRECTORY_UNAVAILABLE: 503,
     Reason.DRAINING: 503,
     Reason.BUSY: 429,
     Reason.BUDGET_EXHAUSTED: 429,

@@ -7,7 +7,7 @@ anything changed since.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from curtilage.gateway.access import authorize, select_matter
@@ -54,16 +54,18 @@ class Rechecker:
 
     Args:
         state: the call.
-        snapshot: gives the current directory.
+        current: gives the current directory.
     """
 
-    def __init__(self, state: CallState, snapshot: Callable[[], Snapshot]) -> None:
-        self._state, self._snapshot = state, snapshot
+    def __init__(self, state: CallState, current: Callable[[], Awaitable[Snapshot]]) -> None:
+        self._state, self._current = state, current
         self._due = time.monotonic() + SECONDS
 
-    def __call__(self) -> None:
-        """Refuse the rest of the call when its access has ended."""
-        now = time.monotonic()
-        if now >= self._due:
-            self._due = now + SECONDS
-            recheck(self._state, self._snapshot())
+    def due(self) -> bool:
+        """Whether a second has gone by."""
+        return time.monotonic() >= self._due
+
+    async def __call__(self) -> None:
+        """Refuse the rest of the call when its access has ended, or when nobody can tell."""
+        self._due = time.monotonic() + SECONDS
+        recheck(self._state, await self._current())

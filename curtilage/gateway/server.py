@@ -34,7 +34,7 @@ from curtilage.gateway.reload import Reloader
 from curtilage.gateway.status import Shared
 from curtilage.gateway.workers import notify, of_worker, supervise
 from curtilage.jurisdiction import load_jurisdiction
-from curtilage.matters.directory import Directory
+from curtilage.matters.opening import open_directory
 
 log = logging.getLogger("curtilage.gateway")
 
@@ -171,7 +171,7 @@ def check(config: GatewayConfig) -> dict[str, Any]:
     signer = signer_of(config)
     if config.policies is not None:
         CedarPolicies(config.policies, config.region.name, config.region.jurisdiction)
-    directory = Directory(config.matters)
+    directory = open_directory(config.matters)
     try:
         snapshot = directory.snapshot()
         if not directory.verify_changes():
@@ -245,7 +245,7 @@ def _work(
         ) from error
     if worker is not None:
         (config.ledger.directory.parent / f"{worker}.pub").write_text(f"{signer.verifier}\n", encoding="utf-8")
-    gateway = Gateway(config, ledger, Directory(config.matters))
+    gateway = Gateway(config, ledger, open_directory(config.matters))
     settings = uvicorn.Config(
         gateway,
         loop="uvloop",

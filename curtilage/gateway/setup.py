@@ -20,8 +20,8 @@ from curtilage.audit.note import Signer
 from curtilage.errors import ConfigError
 from curtilage.gateway.config import load_config, upstream_url
 from curtilage.gateway.surfaces import Task
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality, IdentityKind, PersonalData
+from curtilage.matters.opening import open_directory
 from curtilage.vendor_models import EMBEDDING, GENERATING, RERANKING
 from curtilage.vendors import dialect_of, usual_names
 
@@ -49,7 +49,7 @@ def provision(db_path: Path, identities: Sequence[IdentitySpec]) -> dict[str, st
         identity -> key, for the keys made now: the only time they are seen. An identity that has a live key already is not in it, so a
         second run changes nothing.
     """
-    directory = Directory(db_path, create=True)
+    directory = open_directory(db_path, create=True)
     keys: dict[str, str] = {}
     try:
         for spec in identities:
@@ -108,7 +108,7 @@ def init(
     Signer.generate("gateway.local/ledger").save(directory / "ledger.key")
     identity, matter = "service-1", "matter-1"
     keys = provision(directory / "matters.db", [IdentitySpec(identity=identity, matter=matter, jurisdiction=jurisdiction)])
-    opened = Directory(directory / "matters.db")
+    opened = open_directory(directory / "matters.db")
     key_id, secret = opened.issue_signing_key(identity)
     opened.close()
     document = {

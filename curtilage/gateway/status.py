@@ -13,8 +13,10 @@ from typing import Any
 import orjson
 from cryptography import x509
 
+from curtilage.errors import CurtilageError
 from curtilage.gateway.app import Gateway
 from curtilage.gateway.metrics import samples
+from curtilage.matters.model import Snapshot
 
 _MOST_LIVE = 200
 
@@ -78,7 +80,10 @@ def _head(gateway: Gateway) -> dict[str, Any]:
 
 def whole(gateway: Gateway, workers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What the page shows: the workers' parts together, and what they share."""
-    directory = gateway.directory.snapshot()
+    try:
+        matters, directory_error = _matters(gateway.directory.snapshot()), ""
+    except CurtilageError:
+        matters, directory_error = [], "The matter directory does not answer; calls are refused."
     calls, refusals = Counter[str](), Counter[str]()
     upstreams: dict[str, dict[str, Any]] = {}
     for part in workers:
@@ -102,19 +107,24 @@ def whole(gateway: Gateway, workers: Sequence[dict[str, Any]]) -> dict[str, Any]
         "live_count": sum(part["live_count"] for part in workers),
         "upstreams": sorted(upstreams.values(), key=lambda host: host["url"]),
         "ledgers": [{"worker": part["worker"], "resident_bytes": part["resident_bytes"], **part["ledger"]} for part in workers],
-        "matters": [
-            {
-                "matter": matter.id,
-                "jurisdiction": matter.jurisdiction,
-                "confidentiality": matter.confidentiality.value,
-                "open": matter.is_open and matter.shredded_at is None,
-                "legal_hold": matter.legal_hold,
-                "members": sum(matter.id in own for own in directory.memberships.values()),
-                "walls": sum(behind == matter.id for _, behind in directory.walled_off),
-            }
-            for matter in sorted(directory.matters.values(), key=lambda matter: matter.id)
-        ],
+        "directory_error": directory_error,
+        "matters": matters,
     }
+
+
+def _matters(directory: Snapshot) -> list[dict[str, Any]]:
+    return [
+        {
+            "matter": matter.id,
+            "jurisdiction": matter.jurisdiction,
+            "confidentiality": matter.confidentiality.value,
+            "open": matter.is_open and matter.shredded_at is None,
+            "legal_hold": matter.legal_hold,
+            "members": sum(matter.id in own for own in directory.memberships.values()),
+            "walls": sum(behind == matter.id for _, behind in directory.walled_off),
+        }
+        for matter in sorted(directory.matters.values(), key=lambda matter: matter.id)
+    ]
 
 
 class Shared:

@@ -1,7 +1,7 @@
-"""The SQLite directory: one writer's methods for the CLI and the roles, and a snapshot that reloads itself for the gateway.
+"""The directory: one writer's methods for the CLI and the roles, and a snapshot that reloads itself for the gateway.
 
-A change is visible to a running gateway at its next call: ``PRAGMA data_version`` moves when another connection commits, and asking
-costs microseconds, so a revoked key is dead without a restart and without a cache that could outlive it.
+A change is visible to a running gateway at its next call: the store's version is asked for each time and moves when anybody else commits,
+so a revoked key is dead without a restart and without a cache that could outlive it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import getpass
 import hashlib
 import os
 import secrets
-import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -35,7 +34,7 @@ from curtilage.matters.model import (
     Snapshot,
 )
 from curtilage.matters.more_changes import MoreChanges, identifier, words
-from curtilage.matters.schema import SCHEMA, SCHEMA_VERSION, UPGRADE
+from curtilage.matters.store import Clash, Execute, Rows, Store
 
 KEY_PREFIX = "ct-"
 
@@ -54,69 +53,34 @@ class Directory(MoreChanges):
     """People and services, keys, matters, memberships and walls.
 
     Args:
-        path: the SQLite file.
-        create: make the file and its tables when missing; a gateway never does, so that a wrong path cannot start an empty directory.
+        store: where they are kept.
     """
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        if not create and not path.is_file():
-            raise ConfigError(
-                "no such file",
-                rule="the gateway opens an existing matter directory",
-                fix="curtilage gateway matters add …, or correct the path",
-                file=path,
-            )
-        if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o640))
-        self.path = path
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
-        try:
-            self._db.execute("PRAGMA foreign_keys = ON")
-            if create:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._db.execute("PRAGMA secure_delete = ON")
-                version = self._db.execute("PRAGMA user_version").fetchone()[0]
-                self._db.executescript(SCHEMA)
-                if version < SCHEMA_VERSION:
-                    self._db.execute("BEGIN IMMEDIATE")
-                    if self._db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-                        for statement in UPGRADE:
-                            self._db.execute(statement)
-                        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                    self._db.execute("COMMIT")
-            found = self._db.execute("PRAGMA user_version").fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            raise ConfigError(
-                str(error), rule="the matter directory is an SQLite file of this product", fix="restore it", file=path
-            ) from error
-        if found != SCHEMA_VERSION:
-            raise ConfigError(
-                f"schema version {found}",
-                rule=f"this release reads version {SCHEMA_VERSION}",
-                fix="curtilage gateway matters upgrade --db FILE",
-                file=path,
-            )
+    def __init__(self, store: Store) -> None:
+        self._store, self.path, self.waits = store, store.place, store.waits
         self._snapshot: Snapshot | None = None
+        self._one_reader = threading.Lock()  # the console asks from a thread of its own
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close it."""
+        self._store.close()
 
     # ---- reading
 
     def snapshot(self) -> Snapshot:
-        """The current directory; read again only when another connection, or this one, has committed."""
-        version = int(self._db.execute("PRAGMA data_version").fetchone()[0])
-        if self._snapshot is None or self._snapshot.version != version:
-            self._snapshot = self._load(version)
-        return self._snapshot
+        """The current directory; read again only when another connection, or this one, has committed.
 
-    def _load(self, version: int) -> Snapshot:
-        query = self._db.execute
-        query("BEGIN")
-        try:
+        Raises:
+            DirectoryUnavailable: it does not answer, so nobody knows who may do what.
+        """
+        with self._one_reader:
+            version = self._store.version()
+            if self._snapshot is None or self._snapshot.version != version:
+                self._snapshot = self._load(version)
+            return self._snapshot
+
+    def _load(self, version: tuple[int, ...]) -> Snapshot:
+        with self._store.reading() as query:
             identities = {
                 row[0]: Identity(row[0], IdentityKind(row[1]), Confidentiality(row[2]), bool(row[3]))
                 for row in query("SELECT id, kind, clearance, active FROM identities")
@@ -156,8 +120,6 @@ class Directory(MoreChanges):
             for matter, term, type_ in query("SELECT matter, term, type FROM terms ORDER BY matter, term"):
                 terms[matter] = (*terms.get(matter, ()), (term, type_))
             walls = frozenset((row[0], row[1]) for row in query("SELECT identity, matter FROM walls"))
-        finally:
-            query("COMMIT")
         return Snapshot(
             version=version,
             identities=MappingProxyType(identities),
@@ -174,7 +136,9 @@ class Directory(MoreChanges):
     def changes(self) -> Iterator[dict[str, Any]]:
         """Every change ever made, oldest first."""
         columns = ("number", "at", "actor", "action", "subject", "detail", "previous", "digest")
-        for row in self._db.execute("SELECT number, at, actor, action, subject, detail, previous, digest FROM changes ORDER BY number"):
+        with self._store.reading() as query:
+            rows = list(query(f"SELECT {', '.join(columns)} FROM changes ORDER BY number"))  # noqa: S608 - the names above
+        for row in rows:
             yield dict(zip(columns, row, strict=True))
 
     def verify_changes(self) -> bool:
@@ -190,50 +154,45 @@ class Directory(MoreChanges):
     # ---- writing
 
     @contextmanager
-    def _change(self, action: str, subject: str, **detail: Any) -> Iterator[sqlite3.Connection]:
+    def _change(self, action: str, subject: str, **detail: Any) -> Iterator[Execute]:
         """One change and its audit row in one transaction: neither is there without the other."""
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield self._db
-            last = self._db.execute("SELECT digest FROM changes ORDER BY number DESC LIMIT 1").fetchone()
-            row = {
-                "number": None,
-                "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "actor": acting_user(),
-                "action": action,
-                "subject": subject,
-                "detail": canonical_json(detail).decode(),
-                "previous": last[0] if last else "",
-            }
-            self._db.execute(
-                "INSERT INTO changes (at, actor, action, subject, detail, previous, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (row["at"], row["actor"], action, subject, row["detail"], row["previous"], digest_of(row)),
-            )
-        except BaseException as error:
-            self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.IntegrityError):
-                raise ConfigError(
-                    f"{action} {subject}: {error}",
-                    rule="every identity and matter named is in the directory, and each id is given once",
-                    fix="add it first, or use another id",
-                    file=self.path,
-                ) from error
-            raise
-        else:
-            self._db.execute("COMMIT")
-            self._snapshot = None
+            with self._store.writing() as execute:
+                yield execute
+                last = execute("SELECT digest FROM changes ORDER BY number DESC LIMIT 1").fetchone()
+                row = {
+                    "number": None,
+                    "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    "actor": acting_user(),
+                    "action": action,
+                    "subject": subject,
+                    "detail": canonical_json(detail).decode(),
+                    "previous": last[0] if last else "",
+                }
+                execute(
+                    "INSERT INTO changes (at, actor, action, subject, detail, previous, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (row["at"], row["actor"], action, subject, row["detail"], row["previous"], digest_of(row)),
+                )
+        except Clash as error:
+            raise ConfigError(
+                f"{action} {subject}: {error}",
+                rule="every identity and matter named is in the directory, and each id is given once",
+                fix="add it first, or use another id",
+                file=self.path,
+            ) from error
+        self._snapshot = None
 
     def add_identity(
         self, identity: str, *, kind: IdentityKind = IdentityKind.PERSON, clearance: Confidentiality = Confidentiality.INTERNAL
     ) -> None:
         """Add a person or a service."""
-        with self._change("identity.add", identifier("identity", identity), kind=kind, clearance=clearance) as db:
-            db.execute("INSERT INTO identities (id, kind, clearance) VALUES (?, ?, ?)", (identity, kind.value, clearance.value))
+        with self._change("identity.add", identifier("identity", identity), kind=kind, clearance=clearance) as execute:
+            execute("INSERT INTO identities (id, kind, clearance) VALUES (?, ?, ?)", (identity, kind.value, clearance.value))
 
     def set_identity(self, identity: str, *, clearance: Confidentiality | None = None, active: bool | None = None) -> None:
         """Change a clearance, or switch an identity off and on."""
-        with self._change("identity.set", identity, clearance=clearance, active=active) as db:
-            done = db.execute(
+        with self._change("identity.set", identity, clearance=clearance, active=active) as execute:
+            done = execute(
                 "UPDATE identities SET clearance = coalesce(?, clearance), active = coalesce(?, active) WHERE id = ?",
                 (clearance, active, identity),
             )
@@ -254,8 +213,8 @@ class Directory(MoreChanges):
             jurisdiction=jurisdiction,
             confidentiality=confidentiality,
             personal_data=personal_data,
-        ) as db:
-            db.execute(
+        ) as execute:
+            execute(
                 "INSERT INTO matters (id, jurisdiction, confidentiality, personal_data, secret) VALUES (?, ?, ?, ?, ?)",
                 (matter, jurisdiction, confidentiality.value, personal_data.value, secrets.token_bytes(32)),
             )
@@ -282,9 +241,9 @@ class Directory(MoreChanges):
             is_open=is_open,
             purposes=shown,
             direction=direction,
-        ) as db:
+        ) as execute:
             closed_at = None if is_open is None or is_open else time.time()
-            done = db.execute(
+            done = execute(
                 "UPDATE matters SET confidentiality = coalesce(?, confidentiality), personal_data = coalesce(?, personal_data),"
                 " legal_hold = coalesce(?, legal_hold), is_open = coalesce(?, is_open), purposes = coalesce(?, purposes),"
                 " direction = coalesce(?, direction), closed_at = CASE WHEN ? = 1 THEN NULL ELSE coalesce(?, closed_at) END"
@@ -297,35 +256,35 @@ class Directory(MoreChanges):
         """Let an identity work on a matter, for some purposes and for a time where these are given."""
         shown = ",".join(sorted(purposes))
         detail = {key: value for key, value in (("purposes", shown), ("expires_at", expires_at)) if value}
-        with self._change("member.add", matter, identity=identity, **detail) as db:
-            db.execute(
+        with self._change("member.add", matter, identity=identity, **detail) as execute:
+            execute(
                 "INSERT INTO memberships (identity, matter, purposes, expires_at) VALUES (?, ?, ?, ?)",
                 (identity, matter, shown, expires_at),
             )
 
     def remove_member(self, identity: str, matter: str) -> None:
         """Take an identity off a matter."""
-        with self._change("member.remove", matter, identity=identity) as db:
-            done = db.execute("DELETE FROM memberships WHERE identity = ? AND matter = ?", (identity, matter))
+        with self._change("member.remove", matter, identity=identity) as execute:
+            done = execute("DELETE FROM memberships WHERE identity = ? AND matter = ?", (identity, matter))
             self._must_hit(done, "membership", f"{identity} on {matter}")
 
     def add_wall(self, identity: str, matter: str, reason: str) -> None:
         """Raise an ethical wall; membership does not climb it."""
-        with self._change("wall.add", matter, identity=identity, reason=reason) as db:
-            db.execute("INSERT INTO walls (identity, matter, reason) VALUES (?, ?, ?)", (identity, matter, reason))
+        with self._change("wall.add", matter, identity=identity, reason=reason) as execute:
+            execute("INSERT INTO walls (identity, matter, reason) VALUES (?, ?, ?)", (identity, matter, reason))
 
     def remove_wall(self, identity: str, matter: str) -> None:
         """Take an ethical wall down."""
-        with self._change("wall.remove", matter, identity=identity) as db:
-            done = db.execute("DELETE FROM walls WHERE identity = ? AND matter = ?", (identity, matter))
+        with self._change("wall.remove", matter, identity=identity) as execute:
+            done = execute("DELETE FROM walls WHERE identity = ? AND matter = ?", (identity, matter))
             self._must_hit(done, "wall", f"{identity} against {matter}")
 
     def issue_key(self, identity: str, *, valid_seconds: float | None = None) -> str:
         """Make a key for an identity and return it: the only time it is seen in clear."""
         key_id, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_bytes(16)
         expires_at = time.time() + valid_seconds if valid_seconds is not None else None
-        with self._change("key.issue", key_id, identity=identity, expires_at=expires_at) as db:
-            db.execute(
+        with self._change("key.issue", key_id, identity=identity, expires_at=expires_at) as execute:
+            execute(
                 "INSERT INTO keys (id, identity, salt, digest, expires_at) VALUES (?, ?, ?, ?, ?)",
                 (key_id, identity, salt, hash_secret(salt, secret), expires_at),
             )
@@ -339,19 +298,19 @@ class Directory(MoreChanges):
         """
         key_id, secret, salt = SIGNING_PREFIX + secrets.token_hex(9).upper(), secrets.token_bytes(30), secrets.token_bytes(16)
         expires_at = time.time() + valid_seconds if valid_seconds is not None else None
-        with self._change("key.issue", key_id, identity=identity, expires_at=expires_at, signs=True) as db:
-            db.execute(
+        with self._change("key.issue", key_id, identity=identity, expires_at=expires_at, signs=True) as execute:
+            execute(
                 "INSERT INTO keys (id, identity, salt, digest, expires_at) VALUES (?, ?, ?, ?, ?)",
                 (key_id, identity, salt, secret, expires_at),
             )
         return key_id, base64.b64encode(secret).decode()
 
     def revoke_key(self, key_id: str) -> None:
-        """Kill a key, at once, for every running gateway on this file."""
-        with self._change("key.revoke", key_id) as db:
-            self._must_hit(db.execute("UPDATE keys SET revoked = 1 WHERE id = ?", (key_id,)), "key", key_id)
+        """Kill a key, at once, for every running gateway on this directory."""
+        with self._change("key.revoke", key_id) as execute:
+            self._must_hit(execute("UPDATE keys SET revoked = 1 WHERE id = ?", (key_id,)), "key", key_id)
 
-    def _must_hit(self, done: sqlite3.Cursor, kind: str, subject: str) -> None:
+    def _must_hit(self, done: Rows, kind: str, subject: str) -> None:
         if done.rowcount != 1:
             raise ConfigError(
                 f"no {kind} {subject}",

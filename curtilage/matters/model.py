@@ -122,7 +122,7 @@ class Grant:
 class Snapshot:
     """The whole directory at one commit."""
 
-    version: int
+    version: tuple[int, ...]
     identities: Mapping[str, Identity]
     keys: Mapping[str, Key]
     matters: Mapping[str, Matter]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-import sqlite3
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from curtilage.errors import ConfigError
+from curtilage.matters.store import Execute, Rows, Store
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -48,25 +48,25 @@ class MoreChanges:
     """Methods of :class:`curtilage.matters.directory.Directory`."""
 
     path: Path
-    _db: sqlite3.Connection
+    _store: Store
 
-    def _change(self, action: str, subject: str, **detail: Any) -> AbstractContextManager[sqlite3.Connection]:
+    def _change(self, action: str, subject: str, **detail: Any) -> AbstractContextManager[Execute]:
         raise NotImplementedError
 
-    def _must_hit(self, done: sqlite3.Cursor, kind: str, subject: str) -> None:
+    def _must_hit(self, done: Rows, kind: str, subject: str) -> None:
         raise NotImplementedError
 
     # ---- who an identity is elsewhere
 
     def add_subject(self, identity: str, *, kind: str, issuer: str, subject: str) -> None:
         """Map an identity provider's subject (``oidc``), or a client certificate's (``mtls``), to an identity."""
-        with self._change("subject.add", identity, kind=kind, issuer=issuer, external=subject) as db:
-            db.execute("INSERT INTO subjects (kind, issuer, subject, identity) VALUES (?, ?, ?, ?)", (kind, issuer, subject, identity))
+        with self._change("subject.add", identity, kind=kind, issuer=issuer, external=subject) as execute:
+            execute("INSERT INTO subjects (kind, issuer, subject, identity) VALUES (?, ?, ?, ?)", (kind, issuer, subject, identity))
 
     def remove_subject(self, *, kind: str, issuer: str, subject: str) -> None:
         """Take a mapping away; its tokens and certificates are worth nothing at the next call."""
-        with self._change("subject.remove", subject, kind=kind, issuer=issuer) as db:
-            done = db.execute("DELETE FROM subjects WHERE kind = ? AND issuer = ? AND subject = ?", (kind, issuer, subject))
+        with self._change("subject.remove", subject, kind=kind, issuer=issuer) as execute:
+            done = execute("DELETE FROM subjects WHERE kind = ? AND issuer = ? AND subject = ?", (kind, issuer, subject))
             self._must_hit(done, "subject", subject)
 
     # ---- break-glass
@@ -82,8 +82,8 @@ class MoreChanges:
         grant = f"bg-{secrets.token_hex(4)}"
         with self._change(
             "grant.request", matter, grant=grant, identity=identity, reason=reason, minutes=minutes, requested_by=requested_by
-        ) as db:
-            db.execute(
+        ) as execute:
+            execute(
                 "INSERT INTO grants (id, identity, matter, reason, requested_by, requested_at, minutes) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (grant, identity, matter, reason, requested_by, time.time(), minutes),
             )
@@ -91,8 +91,9 @@ class MoreChanges:
 
     def approve_grant(self, grant: str, *, approved_by: str) -> None:
         """Approve, as an active identity that is neither the one who asked nor the one it is for; the clock starts now."""
-        row = self._db.execute("SELECT identity, requested_by, minutes FROM grants WHERE id = ?", (grant,)).fetchone()
-        active = self._db.execute("SELECT 1 FROM identities WHERE id = ? AND active = 1 AND kind = 'person'", (approved_by,)).fetchone()
+        with self._store.reading() as query:
+            row = query("SELECT identity, requested_by, minutes FROM grants WHERE id = ?", (grant,)).fetchone()
+            active = query("SELECT 1 FROM identities WHERE id = ? AND active = 1 AND kind = 'person'", (approved_by,)).fetchone()
         if row is None or active is None or approved_by in (row[0], row[1]):
             raise ConfigError(
                 f"{approved_by} approving {grant}",
@@ -100,8 +101,8 @@ class MoreChanges:
                 fix="let somebody else approve",
                 file=self.path,
             )
-        with self._change("grant.approve", grant, approved_by=approved_by) as db:
-            done = db.execute(
+        with self._change("grant.approve", grant, approved_by=approved_by) as execute:
+            done = execute(
                 "UPDATE grants SET approved_by = ?, expires_at = ? WHERE id = ? AND approved_by IS NULL AND revoked = 0",
                 (approved_by, time.time() + row[2] * 60, grant),
             )
@@ -109,8 +110,8 @@ class MoreChanges:
 
     def revoke_grant(self, grant: str) -> None:
         """End a grant at once."""
-        with self._change("grant.revoke", grant) as db:
-            self._must_hit(db.execute("UPDATE grants SET revoked = 1 WHERE id = ?", (grant,)), "grant", grant)
+        with self._change("grant.revoke", grant) as execute:
+            self._must_hit(execute("UPDATE grants SET revoked = 1 WHERE id = ?", (grant,)), "grant", grant)
 
     # ---- the matter's dictionary
 
@@ -120,13 +121,13 @@ class MoreChanges:
             raise ConfigError(
                 "a term", rule="3 to 200 characters, and a type in capitals such as CLIENT_TERM", fix="give a longer term", file=self.path
             )
-        with self._change("term.add", matter, type=type_, length=len(term)) as db:
-            db.execute("INSERT INTO terms (matter, term, type) VALUES (?, ?, ?)", (matter, term, type_))
+        with self._change("term.add", matter, type=type_, length=len(term)) as execute:
+            execute("INSERT INTO terms (matter, term, type) VALUES (?, ?, ?)", (matter, term, type_))
 
     def remove_term(self, matter: str, term: str) -> None:
         """Take a term out of the dictionary."""
-        with self._change("term.remove", matter, length=len(term)) as db:
-            self._must_hit(db.execute("DELETE FROM terms WHERE matter = ? AND term = ?", (matter, term)), "term", "in the dictionary")
+        with self._change("term.remove", matter, length=len(term)) as execute:
+            self._must_hit(execute("DELETE FROM terms WHERE matter = ? AND term = ?", (matter, term)), "term", "in the dictionary")
 
     # ---- the end of a matter
 
@@ -137,7 +138,8 @@ class MoreChanges:
             matter: its id.
             not_before: when its retention ends; from :mod:`curtilage.audit.retention`.
         """
-        row = self._db.execute("SELECT is_open, legal_hold, shredded_at FROM matters WHERE id = ?", (matter,)).fetchone()
+        with self._store.reading() as query:
+            row = query("SELECT is_open, legal_hold, shredded_at FROM matters WHERE id = ?", (matter,)).fetchone()
         if row is None or row[0] or row[1] or row[2] is not None or time.time() < not_before:
             why = (
                 "not there" if row is None else "open" if row[0] else "under legal hold" if row[1] else "shredded" if row[2] else "retained"
@@ -148,14 +150,10 @@ class MoreChanges:
                 fix="wait, or close it; a hold is lifted by who ordered it",
                 file=self.path,
             )
-        with self._change("matter.shred", matter) as db:
-            done = db.execute(
-                "UPDATE matters SET secret = x'', shredded_at = ? WHERE id = ? AND is_open = 0 AND legal_hold = 0", (time.time(), matter)
+        with self._change("matter.shred", matter) as execute:
+            done = execute(
+                "UPDATE matters SET secret = ?, shredded_at = ? WHERE id = ? AND is_open = 0 AND legal_hold = 0", (b"", time.time(), matter)
             )
             self._must_hit(done, "closed matter without a hold", matter)
-            db.execute("DELETE FROM terms WHERE matter = ?", (matter,))
-        # The old page is overwritten (secure_delete), and the journal that still had it is emptied.
-        self._db.execute("PRAGMA secure_delete = ON")
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.execute("VACUUM")
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            execute("DELETE FROM terms WHERE matter = ?", (matter,))
+        self._store.sweep()

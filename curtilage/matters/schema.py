@@ -1,4 +1,7 @@
-"""The directory's tables. ``changes`` is append-only by trigger and hash-chained, so that a silent edit of who-could-see-what shows."""
+"""The directory's tables. ``changes`` is append-only by trigger and hash-chained, so that a silent edit of who-could-see-what shows.
+
+Written in SQLite's words; :mod:`curtilage.matters.postgresql` says the same tables in PostgreSQL's.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,9 @@ CREATE TABLE IF NOT EXISTS changes (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
     detail TEXT NOT NULL, previous TEXT NOT NULL, digest TEXT NOT NULL
 ) STRICT;
+"""
+
+APPEND_ONLY = """
 CREATE TRIGGER IF NOT EXISTS changes_keep BEFORE UPDATE ON changes BEGIN SELECT RAISE(ABORT, 'changes are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS changes_stay BEFORE DELETE ON changes BEGIN SELECT RAISE(ABORT, 'changes are append-only'); END;
 """

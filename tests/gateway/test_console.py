@@ -11,7 +11,7 @@ import time
 import pytest
 import yaml
 
-from curtilage.matters.directory import Directory
+from curtilage.matters.opening import open_directory
 from tests.browser import AXE, browser, needs_browser
 from tests.ports import free_port
 
@@ -26,7 +26,7 @@ def console(make_gateway, model):
     path = gateway.directory / "gateway.yaml"
     wanted = {"workers": 2, "console": {"address": "127.0.0.1", "port": gateway.console}}
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **wanted}))
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     directory.add_matter("M-2026-017", jurisdiction="FR")
     directory.set_matter("M-2026-017", legal_hold=True)
     directory.close()

@@ -13,9 +13,9 @@ RECORDED: list[dict[str, Any]] = json.loads((PACKAGE / "contract" / "requests.js
 
 
 def matter_of(gateway: Any) -> str:
-    from curtilage.matters.directory import Directory
+    from curtilage.matters.opening import open_directory
 
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     try:
         return next(iter(directory.snapshot().matters))
     finally:

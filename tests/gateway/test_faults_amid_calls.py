@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from curtilage.matters.directory import Directory
+from curtilage.matters.opening import open_directory
 
 QUESTION = [{"role": "user", "content": "Hello"}]
 OPENAI = ("api.openai.com", "/v1/chat/completions", {"model": "gpt-4o", "messages": QUESTION})
@@ -75,7 +75,7 @@ def test_access_that_ends_amid_a_stream_ends_the_stream_in_its_dialect_and_is_re
     for thread in threads:
         thread.start()
     until(lambda: model.open_streams == 2)
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     snapshot = directory.snapshot()
     key = snapshot.keys[gateway.key.split("-")[1]]
     (matter,) = snapshot.matters_of(key.identity, time.time())
@@ -102,7 +102,7 @@ def test_a_stream_goes_on_while_something_else_in_the_directory_changes(gateway,
     thread = threading.Thread(target=lambda: answers.append(ask(gateway, OPENAI, stream=True).raw))
     thread.start()
     until(lambda: model.open_streams == 1)
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     identity = next(iter(directory.snapshot().identities))
     directory.revoke_key(directory.issue_key(identity).removeprefix("ct-").partition("-")[0])
     directory.close()

@@ -22,7 +22,7 @@ import yaml
 
 from curtilage.gateway.matter_commands import fetch
 from curtilage.gateway.setup import write_authority
-from curtilage.matters.directory import Directory
+from curtilage.matters.opening import open_directory
 from curtilage.paths import cache_dir
 from tests.ports import free_port
 
@@ -170,7 +170,7 @@ def test_tokens_of_a_real_provider_open_their_subjects_matters_and_nothing_else(
     fetch(keycloak.issuer, jwks, keycloak.ca)
     member = keycloak.token("member")
     gateway = make_gateway(model.url, start=False)
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     directory.add_identity("jdoe")
     directory.add_matter("matter-2", jurisdiction="DE")
     directory.set_identity("jdoe", clearance="privileged")

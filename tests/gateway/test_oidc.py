@@ -19,7 +19,7 @@ from curtilage.gateway.matter_commands import fetch
 from curtilage.gateway.reasons import Refusal
 from curtilage.gateway.setup import write_authority
 from curtilage.gateway.tokens import Issuer, TokenVerifier
-from curtilage.matters.directory import Directory
+from curtilage.matters.opening import open_directory
 
 
 class Provider:
@@ -87,7 +87,7 @@ def provider(tmp_path):
 def test_keys_are_fetched_over_tls_and_a_token_of_them_is_a_caller(provider, tmp_path) -> None:
     out = tmp_path / "jwks.json"
     fetch(provider.issuer, out, provider.ca)
-    directory = Directory(tmp_path / "matters.db", create=True)
+    directory = open_directory(tmp_path / "matters.db", create=True)
     directory.add_identity("jdoe")
     directory.add_subject("jdoe", kind="oidc", issuer=provider.issuer, subject="6f1c")
     tokens = TokenVerifier([Issuer(issuer=provider.issuer, audience="curtilage", jwks=out, algorithms=("ES256",))])

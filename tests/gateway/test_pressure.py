@@ -10,7 +10,7 @@ import openai
 import pytest
 import yaml
 
-from curtilage.matters.directory import Directory
+from curtilage.matters.opening import open_directory
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 MESSAGES = {"model": "claude-opus-4-1", "max_tokens": 5, "messages": CHAT["messages"]}
@@ -99,7 +99,7 @@ def test_a_budget_of_calls_is_told_in_each_vendors_headers_and_to_each_vendors_s
 
 def test_a_matters_budget_counts_what_came_back_and_leaves_other_matters_alone(make_gateway, model) -> None:
     gateway = with_budgets(make_gateway, model, matter={"kilobytes_per_minute": 4})
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     directory.add_matter("matter-2", jurisdiction="DE")
     directory.add_member("service-1", "matter-2")
     model.say = lambda body: "word " * 2000

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality, PersonalData
+from curtilage.matters.opening import open_directory
 
 OLD, NEW, ADAPTER = (f"sha256:{mark * 32}" for mark in ("a1", "b2", "c3"))
 
@@ -37,7 +37,7 @@ def matters(make_gateway, hosts) -> Callable[..., tuple[Any, list[str]]]:
 
     def make(serving: dict[str, Any], count: int = 40) -> tuple[Any, list[str]]:
         gateway = make_gateway(*(host.url for host in hosts), serving=serving, start=False)
-        directory = Directory(gateway.directory / "matters.db")
+        directory = open_directory(gateway.directory / "matters.db")
         (identity,) = directory.snapshot().identities
         names = [f"M-2031-{index:04d}" for index in range(count)]
         for name in names:

@@ -8,8 +8,8 @@ import socket
 
 import pytest
 
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality
+from curtilage.matters.opening import open_directory
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -138,14 +138,14 @@ def test_an_unknown_key_is_refused(gateway, model, key) -> None:
 
 def test_a_revoked_key_is_dead_at_the_next_call_without_a_restart(gateway, model) -> None:
     assert gateway.chat().status == 200
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     directory.revoke_key(gateway.key.split("-")[1])
     assert gateway.chat().reason == "curtilage.identity_unknown"
     assert len(model.seen) == 1
 
 
 def test_a_request_only_selects_among_the_callers_own_matters(gateway, model) -> None:
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     directory.add_matter("matter-2", jurisdiction="DE")
     ask = lambda **more: gateway.request("POST", "/v1/chat/completions", {**CHAT, **more.pop("body", {})}, **more)  # noqa: E731
     assert ask(headers={"X-Curtilage-Matter": "matter-2"}).reason == "curtilage.matter_denied"
@@ -162,7 +162,7 @@ def test_a_request_only_selects_among_the_callers_own_matters(gateway, model) ->
 
 
 def test_clearance_walls_residency_and_closed_matters_each_refuse(gateway, model) -> None:
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     directory.set_identity("service-1", clearance=Confidentiality.INTERNAL)
     assert gateway.chat().reason == "curtilage.clearance_too_low"
     directory.set_identity("service-1", clearance=Confidentiality.PRIVILEGED)

@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from curtilage.matters.directory import Directory
+from curtilage.matters.opening import open_directory
 
 HOST = "bedrock-runtime.us-east-1.amazonaws.com"
 PATH = "/model/anthropic.claude-3-5-sonnet-20240620-v1%3A0/converse"
@@ -89,7 +89,7 @@ def test_a_signature_of_another_hour_is_refused(shared, monkeypatch) -> None:
 
 def test_a_key_that_signs_is_no_bearer_and_dies_when_it_is_revoked(shared) -> None:
     gateway, model = shared
-    directory = Directory(gateway.directory / "matters.db")
+    directory = open_directory(gateway.directory / "matters.db")
     key_id, secret = directory.issue_signing_key("service-1")
     assert ask(gateway, signed((key_id, secret))).status == 200
     model.seen.clear()

@@ -22,8 +22,8 @@ from curtilage.audit.note import Checkpoint, Signer
 from curtilage.audit.report_law import Topic, template, templates
 from curtilage.errors import ConfigError, StepError
 from curtilage.jurisdiction import jurisdictions
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality, IdentityKind
+from curtilage.matters.opening import open_directory
 
 HOSTILE = "<script>alert(1)</script>"
 CALL = {
@@ -38,7 +38,7 @@ Write = Callable[..., Path]
 @pytest.fixture
 def folder(tmp_path: Path, signer: Signer) -> Path:
     signer.save(tmp_path / "ledger.key")
-    directory = Directory(tmp_path / "matters.db", create=True)
+    directory = open_directory(tmp_path / "matters.db", create=True)
     directory.add_identity("svc-crm", kind=IdentityKind.SERVICE, clearance=Confidentiality.PRIVILEGED)
     directory.add_identity("p-anna", clearance=Confidentiality.PRIVILEGED)
     directory.add_identity("p-low", clearance=Confidentiality.PUBLIC)
@@ -168,7 +168,7 @@ def test_calls_whose_end_is_not_on_record_are_named(ledger: Write, folder: Path)
 
 
 def test_break_glass_on_the_matter_is_told_with_who_approved_it(ledger: Write, folder: Path) -> None:
-    directory = Directory(folder / "matters.db")
+    directory = open_directory(folder / "matters.db")
     directory.add_identity("p-night", clearance=Confidentiality.PRIVILEGED)
     grant = directory.request_grant("p-night", "M-1", reason="hearing tomorrow", minutes=30, requested_by="p-night")
     directory.approve_grant(grant, approved_by="p-anna")
@@ -181,7 +181,7 @@ def test_break_glass_on_the_matter_is_told_with_who_approved_it(ledger: Write, f
 def test_kept_content_is_told(ledger: Write, folder: Path) -> None:
     from curtilage.audit.content import ContentStore
 
-    directory = Directory(folder / "matters.db")
+    directory = open_directory(folder / "matters.db")
     store = ContentStore(folder / "content")
     store.put(directory.snapshot().matters["M-1"], "c0", {"prompt": b"secret words", "answer": b"more"})
     directory.close()
@@ -218,7 +218,7 @@ def test_a_matter_nobody_knows_is_refused_and_a_known_one_without_calls_is_repor
     path = ledger()
     assert isinstance(report(path, folder, matter="M-404").exception, ConfigError)
     assert isinstance(report(path, folder, matter="").exception, ConfigError)
-    directory = Directory(folder / "matters.db")
+    directory = open_directory(folder / "matters.db")
     directory.add_matter("M-9", jurisdiction="FR")
     directory.close()
     done = report(path, folder, "--matters", str(folder / "matters.db"), "--region", "lab", "--content", "none", "--json", matter="M-9")

@@ -10,13 +10,13 @@ from curtilage.gateway.identity import authenticate
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.recheck import recheck
 from curtilage.gateway.record import CallState
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality, IdentityKind
+from curtilage.matters.opening import open_directory
 
 
 @pytest.fixture
 def directory(tmp_path):
-    made = Directory(tmp_path / "matters.db", create=True)
+    made = open_directory(tmp_path / "matters.db", create=True)
     made.add_identity("crm-sync", kind=IdentityKind.SERVICE, clearance=Confidentiality.CONFIDENTIAL)
     made.add_matter("M-1", jurisdiction="DE", confidentiality=Confidentiality.CONFIDENTIAL)
     made.add_member("crm-sync", "M-1")

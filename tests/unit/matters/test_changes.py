@@ -11,14 +11,14 @@ from curtilage.audit.content import ContentStore
 from curtilage.audit.errors import LedgerCorrupt
 from curtilage.audit.retention import retention_of, shreddable_from
 from curtilage.errors import ConfigError
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality
+from curtilage.matters.opening import open_directory
 from curtilage.matters.schema import SCHEMA
 
 
 @pytest.fixture
-def directory(tmp_path):
-    found = Directory(tmp_path / "matters.db", create=True)
+def directory(place):
+    found = open_directory(place, create=True)
     for name in ("jdoe", "asmith", "boss"):
         found.add_identity(name, clearance=Confidentiality.PRIVILEGED)
     found.add_matter("M-1", jurisdiction="DE")
@@ -53,12 +53,13 @@ def test_the_audit_trail_does_not_quote_the_dictionary(directory) -> None:
     assert "Falcon" not in str(list(directory.changes()))
 
 
-def test_a_matter_is_shredded_only_when_closed_unheld_and_past_its_time(directory, tmp_path) -> None:
+def test_a_matter_is_shredded_only_when_closed_unheld_and_past_its_time(directory, tmp_path, on_disk) -> None:
     store = ContentStore(tmp_path / "content")
     matter = directory.snapshot().matters["M-1"]
     store.put(matter, "ctc_1", {"received": b"what was said"})
     assert store.get(matter, "ctc_1", "received") == b"what was said"
     secret = matter.secret
+    assert secret in on_disk(), "the positive control: it is there until the matter is shredded"
     with pytest.raises(ConfigError):
         directory.shred_matter("M-1", not_before=0)
     directory.set_matter("M-1", is_open=False, legal_hold=True)
@@ -73,7 +74,7 @@ def test_a_matter_is_shredded_only_when_closed_unheld_and_past_its_time(director
         store.get(gone, "ctc_1", "received")
     with pytest.raises(ConfigError):
         directory.set_matter("M-1", is_open=True)
-    assert secret not in b"".join(path.read_bytes() for path in directory.path.parent.glob("matters.db*"))
+    assert secret not in on_disk()
     assert directory.verify_changes()
 
 
@@ -110,8 +111,8 @@ def test_a_file_of_the_first_release_is_refused_until_it_is_upgraded(tmp_path) -
         raw.execute("INSERT INTO matters (id, jurisdiction, confidentiality, secret) VALUES ('M-1', 'DE', 'privileged', x'00')")
         raw.execute("PRAGMA user_version = 1")
     with pytest.raises(ConfigError, match="upgrade"):
-        Directory(path)
-    Directory(path, create=True).close()
-    found = Directory(path)
+        open_directory(path)
+    open_directory(path, create=True).close()
+    found = open_directory(path)
     assert found.snapshot().matters["M-1"].purposes == frozenset()
     found.close()

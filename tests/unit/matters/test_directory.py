@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import threading
 
+import psycopg
 import pytest
 
 from curtilage.errors import ConfigError
 from curtilage.gateway.identity import authenticate
 from curtilage.gateway.reasons import Refusal
 from curtilage.gateway.setup import IdentitySpec, provision
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality
+from curtilage.matters.opening import open_directory
 
 
 @pytest.fixture
-def directory(tmp_path):
-    found = Directory(tmp_path / "matters.db", create=True)
+def directory(place):
+    found = open_directory(place, create=True)
     found.add_identity("crm-1", clearance=Confidentiality.PRIVILEGED)
     found.add_matter("M-1", jurisdiction="DE")
     found.add_member("crm-1", "M-1")
@@ -24,15 +27,16 @@ def directory(tmp_path):
     found.close()
 
 
-def test_a_key_is_stored_as_a_salted_digest_only(directory) -> None:
+def test_a_key_is_stored_as_a_salted_digest_only(directory, on_disk) -> None:
     key = directory.issue_key("crm-1")
-    raw = b"".join(path.read_bytes() for path in directory.path.parent.iterdir())
+    raw = on_disk()
+    assert directory.snapshot().keys[key.split("-")[1]].digest in raw, "the positive control: this is where keys are kept"
     assert key.split("-", 2)[2].encode() not in raw
     assert authenticate({b"x-api-key": key.encode()}, directory.snapshot()).identity.id == "crm-1"
 
 
 def test_a_change_by_another_process_is_seen_at_the_next_look(directory) -> None:
-    reader = Directory(directory.path)
+    reader = open_directory(directory.path)
     first = reader.snapshot()
     assert reader.snapshot() is first, "nothing changed, nothing is read again"
     directory.remove_member("crm-1", "M-1")
@@ -66,12 +70,15 @@ def test_every_change_is_audited_in_an_unbroken_chain(directory) -> None:
     assert directory.verify_changes()
 
 
-def test_an_edited_change_breaks_the_chain_and_the_file_forbids_the_plain_edit(directory) -> None:
-    with sqlite3.connect(directory.path) as raw, pytest.raises(sqlite3.IntegrityError):
-        raw.execute("UPDATE changes SET actor = 'somebody' WHERE number = 1")
-    with sqlite3.connect(directory.path) as raw:
-        raw.execute("DROP TRIGGER changes_keep")
-        raw.execute("UPDATE changes SET actor = 'somebody' WHERE number = 1")
+@pytest.mark.parametrize("edit", ["UPDATE changes SET actor = 'somebody' WHERE number = 1", "DELETE FROM changes WHERE number = 2"])
+def test_an_edited_change_breaks_the_chain_and_the_tables_forbid_the_plain_edit(directory, raw, edit) -> None:
+    with pytest.raises((sqlite3.IntegrityError, psycopg.Error), match="append-only"):
+        raw(edit)
+    assert directory.verify_changes()
+    for trigger in ("changes_keep", "changes_stay"):
+        with contextlib.suppress(sqlite3.OperationalError, psycopg.Error):
+            raw(f"DROP TRIGGER {trigger}" if directory.path.suffix == ".db" else f"DROP TRIGGER {trigger} ON changes")
+    raw(edit)
     assert not directory.verify_changes()
 
 
@@ -83,7 +90,7 @@ def test_a_failed_change_leaves_neither_the_change_nor_its_trace(directory) -> N
 
 def test_a_gateway_never_starts_on_a_directory_that_is_not_there(tmp_path) -> None:
     with pytest.raises(ConfigError):
-        Directory(tmp_path / "missing.db")
+        open_directory(tmp_path / "missing.db")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -95,7 +102,29 @@ def test_a_matters_secret_is_its_own_and_never_printed(directory) -> None:
     assert repr(first.secret) not in repr(first)
 
 
-def test_provisioning_twice_changes_nothing(tmp_path) -> None:
+def test_a_change_by_hand_is_seen_too(directory, raw) -> None:
+    assert directory.snapshot().identities["crm-1"].active
+    raw("UPDATE identities SET active = 0")
+    assert not directory.snapshot().identities["crm-1"].active
+
+
+def test_changes_made_at_once_make_one_chain(directory) -> None:
+    def add(number: int) -> None:
+        own = open_directory(directory.path)
+        for index in range(5):
+            own.add_matter(f"M-{number}-{index}", jurisdiction="DE")
+        own.close()
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(directory.snapshot().matters) == 31
+    assert directory.verify_changes()
+
+
+def test_provisioning_twice_changes_nothing(place) -> None:
     spec = IdentitySpec(identity="crm-1", matter="M-1", jurisdiction="DE")
-    assert set(provision(tmp_path / "m.db", [spec])) == {"crm-1"}
-    assert provision(tmp_path / "m.db", [spec]) == {}
+    assert set(provision(place, [spec])) == {"crm-1"}
+    assert provision(place, [spec]) == {}

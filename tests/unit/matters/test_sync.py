@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from curtilage.errors import ConfigError
-from curtilage.matters.directory import Directory
 from curtilage.matters.model import Confidentiality
+from curtilage.matters.opening import open_directory
 from curtilage.matters.sync import read_export, sync
 
 HEADER = "matter,jurisdiction,confidentiality,open,members\n"
 
 
 @pytest.fixture
-def directory(tmp_path):
-    found = Directory(tmp_path / "matters.db", create=True)
+def directory(place):
+    found = open_directory(place, create=True)
     for identity in ("anna", "ben", "carla"):
         found.add_identity(identity)
     found.add_matter("M-1", jurisdiction="DE")
