@@ -1,6 +1,9 @@
 # Each target is one line calling a real command; nothing here holds logic.
 .PHONY: deps up down up-k8s down-k8s test verify bench bench-detection check
 
+# Bytecode is kept, whatever the environment says: without it each process (a gateway, a Pulumi program, a command) compiles all it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 deps:    ; bash tools/bootstrap.sh
 up:      ; bash tools/bootstrap.sh && .venv/bin/curtilage doctor --fix && .venv/bin/curtilage up lab
 down:    ; bash tools/bootstrap.sh && .venv/bin/curtilage down lab

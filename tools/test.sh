@@ -2,6 +2,7 @@
 # The whole test suite on one machine: fast tiers first, then the real lab. Stops at the first section that fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+unset PYTHONDONTWRITEBYTECODE # as the Makefile has it
 
 # In order of what they cost; the lab tier comes after `up`; lab_k8s starts and stops its own cluster. A directory under tests/ that is not named here fails the unit tier.
 readonly TIERS=(unit policy render models monitoring audit gateway packets sabotage lab_k8s)
