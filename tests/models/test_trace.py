@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,19 +9,10 @@ import pytest
 from curtilage.errors import StepError
 from curtilage.finetune import airgap, trace
 from curtilage.verdict import Verdict
+from tests.models.needs import lacks_trace
 
-
-def _lacks() -> str:
-    if shutil.which("strace") is None:
-        return "strace is not installed: apt-get install strace"
-    try:
-        blind = trace.control(airgap.unshare_command(), Path("/dev/null"))
-    except Exception as error:  # noqa: BLE001 - whatever is missing, the reason is printed
-        return str(error).splitlines()[0]
-    return blind["reason"] if blind is not None and blind["verdict"] == Verdict.NOT_RUN else ""
-
-
-pytestmark = pytest.mark.skipif(bool(_lacks()), reason=f"NOT-RUN: {_lacks()}")
+LACKS = lacks_trace()
+pytestmark = pytest.mark.skipif(bool(LACKS), reason=LACKS or "never")
 QUIET = "import json, sys; json.load(sys.stdin)"
 
 
