@@ -13,7 +13,8 @@ from pathlib import Path
 
 from curtilage.paths import CHECKOUT
 from tests.gateway import sdk_generations
-from tests.gateway.conftest import AZURE_NAMES, MockModel, RunningGateway, written
+from tests.gateway.conftest import AZURE_NAMES, RunningGateway, written
+from tests.gateway.mock_model import MockModel
 from tests.gateway.positions import ENCODINGS, GONE, SECRET, SURFACES, leaks_in
 
 MATRIX = CHECKOUT / "docs" / "gateway-leak-matrix.md"

@@ -41,6 +41,11 @@ class Token(NamedTuple):
     flags: int
     initial: bool
 
+    @property
+    def key(self) -> str:
+        """The word as the table spells it."""
+        return key_of(self.word)
+
 
 def capitalised(text: str) -> list[str]:
     """The capitalised words as they are written."""

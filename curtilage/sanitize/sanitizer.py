@@ -20,6 +20,7 @@ from typing import Any
 
 from curtilage.sanitize import labels
 from curtilage.sanitize.detect import Span, find
+from curtilage.sanitize.documents import next_opening, parse, parse_at
 from curtilage.sanitize.fields import FieldRules
 from curtilage.sanitize.hidden import shown
 from curtilage.sanitize.joined import cut_across
@@ -231,7 +232,7 @@ class Sanitizer:
         if stripped[:1] not in ("{", "[", '"') or stripped[-1:] not in ("}", "]", '"'):
             return None
         try:
-            tree, sound = _parse(stripped)
+            tree, sound = parse(stripped)
         except (ValueError, RecursionError):
             return None
         return self._write_back(text, tree, sound, findings, depth)
@@ -249,12 +250,12 @@ class Sanitizer:
         pieces: list[tuple[str, bool]] = []
         start = position = 0
         attempts = 0
-        while (opening := _next_opening(text, position)) >= 0:
+        while (opening := next_opening(text, position)) >= 0:
             attempts += 1
             if attempts > MAX_FRAGMENTS:
                 break  # the rest is looked at as prose, whose field rules take the value of every privileged name
             try:
-                tree, end, sound = _parse_at(text, opening)
+                tree, end, sound = parse_at(text, opening)
             except (ValueError, RecursionError):
                 position = opening + 1
                 continue
@@ -383,31 +384,3 @@ def _is_plain_word(text: str) -> bool:
 def _is_plain_key(key: str) -> bool:
     """A key as programs write it: no address, no number, nothing encoded."""
     return len(key) < 24 and key.isascii() and key.isidentifier() and sum(map(str.isdigit, key)) < 5
-
-
-def _next_opening(text: str, position: int) -> int:
-    found = [index for index in (text.find("{", position), text.find("[", position)) if index >= 0]
-    return min(found, default=-1)
-
-
-class _Pairs:
-    """Notes duplicate keys while the decoder builds objects."""
-
-    def __init__(self) -> None:
-        self.sound = True
-
-    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        built = dict(pairs)
-        self.sound = self.sound and len(built) == len(pairs)
-        return built
-
-
-def _parse(text: str) -> tuple[Any, bool]:
-    pairs = _Pairs()
-    return json.loads(text, object_pairs_hook=pairs, strict=False), pairs.sound
-
-
-def _parse_at(text: str, position: int) -> tuple[Any, int, bool]:
-    pairs = _Pairs()
-    tree, end = json.JSONDecoder(object_pairs_hook=pairs, strict=False).raw_decode(text, position)
-    return tree, end, pairs.sound

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from curtilage.commands.configure import staged_models
-from curtilage.configure import PREFIX, ConfigureResult, configure
+from curtilage.configure import ConfigureResult, configure
+from curtilage.configure_run import PREFIX
 from curtilage.derive.firewall import render_ruleset
 from curtilage.derive.inventory import inventory
 from curtilage.errors import StepError

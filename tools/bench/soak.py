@@ -23,7 +23,8 @@ from curtilage.paths import CHECKOUT
 sys.path.insert(0, str(CHECKOUT))
 
 from curtilage.gateway import setup
-from tests.gateway.conftest import MockModel, RunningGateway, Seen
+from tests.gateway.conftest import RunningGateway
+from tests.gateway.mock_model import MockModel, Seen
 
 GOAL_BYTES_A_CALL = 1024.0
 WORKERS = 4

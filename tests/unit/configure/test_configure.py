@@ -12,7 +12,9 @@ import orjson
 import pytest
 
 from curtilage import configure as module
-from curtilage.configure import PREFIX, ConfigureResult, configure, ensure_secrets
+from curtilage import configure_run
+from curtilage.configure import ConfigureResult, configure, ensure_secrets
+from curtilage.configure_run import PREFIX
 from curtilage.derive.inventory import inventory
 from curtilage.errors import ConfigError, StepError
 from curtilage.region import Region, load_region
@@ -193,7 +195,7 @@ def test_a_model_without_a_digest_is_refused(lab: Region, tmp_path: Path) -> Non
 
 def test_a_second_run_beside_the_first_is_refused(lab: Region, tmp_path: Path) -> None:
     _signed(tmp_path)
-    with module._private_directory("lab"), pytest.raises(StepError, match="another run is configuring lab"):
+    with configure_run.private_directory("lab"), pytest.raises(StepError, match="another run is configuring lab"):
         _run(lab, ["/nonexistent"])
 
 
