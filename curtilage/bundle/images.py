@@ -49,7 +49,8 @@ SPECS = {
     "gateway": Spec(
         oci.Image(
             name="gateway",
-            entrypoint=("/usr/bin/python3", "-m", "curtilage", "gateway", "serve", "--config", "/etc/curtilage/gateway.yaml"),
+            # Pods say what it is for: it is the gateway, the evidence store and the verifier of weights (curtilage.derive.kubernetes).
+            entrypoint=("/usr/bin/python3", "-m", "curtilage"),
             environment=_QUIET | {"PYTHONPATH": "/opt/curtilage"},
         ),
         ("curtilage",),
@@ -85,10 +86,7 @@ def build(name: str, out: Path, *, base: Path, trees: dict[str, Path], package: 
         )
     if out.exists():
         raise ConfigError(f"{out} is there already", rule="an image is written once", fix="name another directory, or remove it")
-    layers = [oci.Layer("base filesystem", {"/": base}, keep_owners=True)]
-    layers += [oci.Layer(f"tree {tree}", {f"/opt/{tree}": trees[tree]}) for tree in spec.trees]
-    layers.append(oci.Layer("the product", {"/opt/curtilage/curtilage": package}))
-    digest = oci.write(spec.image, layers, out / LAYOUT)
+    digest = oci.write(spec.image, layers(spec, base=base, trees=trees, package=package), out / LAYOUT)
     components = {component.name: component for lock in spec.locks for component in locked_components(lock)}
     listed = image_sbom(name, digest, components=tuple(components[key] for key in sorted(components)), debian=debian_packages(base))
     write_durably(out / SBOM, canonical_json(listed))
@@ -111,6 +109,13 @@ def build(name: str, out: Path, *, base: Path, trees: dict[str, Path], package: 
     )
     write_durably(out / SIGNED, seal(IN_TOTO, canonical_json(signed), signer))
     return digest
+
+
+def layers(spec: Spec, *, base: Path, trees: Mapping[str, Path], package: Path) -> list[oci.Layer]:
+    """What an image is made of, the dearest to carry first: base filesystem, trees, our own package."""
+    found = [oci.Layer("base filesystem", {"/": base}, keep_owners=True)]
+    found += [oci.Layer(f"tree {tree}", {f"/opt/{tree}": trees[tree]}) for tree in spec.trees]
+    return [*found, oci.Layer("the product", {"/opt/curtilage/curtilage": package})]
 
 
 def check(out: Path, key: VerifierKey) -> str:

@@ -13,11 +13,15 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from typer.testing import CliRunner
 
 from curtilage.audit.note import Signer
 from curtilage.bundle import images, oci
+from curtilage.cli import build_app
+from curtilage.derive.kubernetes.manifests import manifests
 from curtilage.errors import ConfigError
 from curtilage.paths import CHECKOUT
+from curtilage.region import load_region
 
 SIGNER = Signer.generate("test/image")
 
@@ -164,3 +168,24 @@ def test_an_image_that_does_not_verify_is_not_put_into_a_bundle(made: Path, monk
     _flip(made / "sbom.cdx.json")
     with pytest.raises(StepError, match="not the one that was signed"):
         gather._image(made)
+
+
+@pytest.mark.parametrize("region", ["lab-k8s", "fr-paris", "de-frankfurt"])
+def test_what_a_pod_asks_of_our_image_is_a_command_behind_its_entry_point(region: str) -> None:
+    found = load_region(region)
+    asked = [
+        container["args"]
+        for part in manifests(found).values()
+        for item in part
+        if item["kind"] in ("Deployment", "StatefulSet")
+        for container in [*item["spec"]["template"]["spec"].get("initContainers", []), *item["spec"]["template"]["spec"]["containers"]]
+        if container["name"] != "vllm"
+    ]
+    assert {tuple(words[:2]) for words in asked} == {("gateway", "serve"), ("evidence", "serve-store"), ("model", "verify")}
+    entry = images.SPECS["gateway"].image.entrypoint
+    assert entry[-2:] == ("-m", "curtilage"), "no command of its own: a pod's words come behind it"
+    text = (CHECKOUT / "model_images" / "gateway" / "Containerfile").read_text(encoding="utf-8")
+    assert json.loads(text.rpartition("ENTRYPOINT ")[2]) == ["python3", *entry[1:]]
+    for words in asked:
+        answer = CliRunner().invoke(build_app(words[0]), [*words[:2], "--help"])
+        assert answer.exit_code == 0, answer.output
