@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -44,17 +45,17 @@ def purposes_of(values: list[str]) -> frozenset[str]:
     return frozenset(values)
 
 
-class MoreChanges:
+class MoreChanges(ABC):
     """Methods of :class:`curtilage.matters.directory.Directory`."""
 
     path: Path
     _store: Store
 
-    def _change(self, action: str, subject: str, **detail: Any) -> AbstractContextManager[Execute]:
-        raise NotImplementedError
+    @abstractmethod
+    def _change(self, action: str, subject: str, **detail: Any) -> AbstractContextManager[Execute]: ...
 
-    def _must_hit(self, done: Rows, kind: str, subject: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _must_hit(self, done: Rows, kind: str, subject: str) -> None: ...
 
     # ---- who an identity is elsewhere
 

@@ -150,6 +150,39 @@ def test_the_key_is_taken_from_googles_slots_and_two_keys_are_not(shared) -> Non
     assert not model.seen
 
 
+WITHOUT_TOOLS = [
+    ("api.cohere.com", "/v1/chat", {"model": "command-r", "message": "Hello"}, "/v1/chat"),
+    (BEDROCK, "/model/meta.llama3-1-8b-instruct-v1%3A0/invoke", {"prompt": "Hello"}, "-with-response-stream"),
+    (BEDROCK, "/model/mistral.mistral-large-2407-v1%3A0/invoke", {"prompt": "Hello"}, "-with-response-stream"),
+    ("api.salesforce.com", "/einstein/platform/v1/models/sfdc_ai__DefaultGPT4Omni/generations", {"prompt": "Hello"}, ""),
+    (
+        "api.salesforce.com", "/einstein/platform/v1/models/sfdc_ai__DefaultGPT4Omni/chat-generations",
+        {"messages": [{"role": "user", "content": "Hello"}]}, "",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "path", "body", "streamed"), WITHOUT_TOOLS)
+def test_a_tool_call_in_a_dialect_without_tools_is_no_answer_and_nothing_of_it_is_left_out_in_silence(
+    shared, host: str, path: str, body: dict[str, Any], streamed: str
+) -> None:
+    gateway, model = shared
+    assert gateway.request("POST", path, body, host=host).status == 200, "the positive control: without the tool call it is answered"
+    model.arguments = json.dumps({"to": "x", "n": 1})
+    answer = gateway.request("POST", path, body, host=host)
+    assert (answer.status, answer.reason) == (502, "curtilage.upstream_garbage"), answer.raw
+    assert b"local model answers" not in answer.raw
+    if not streamed:
+        return
+    told = gateway.request("POST", path if streamed == path else path + streamed, {**body, "stream": True}, host=host)
+    assert told.status == 200
+    assert b"curtilage.upstream_garbage" in told.raw
+    *before, last = documents_in(told.raw, told.headers["content-type"])
+    assert last["finish_reason"] == "ERROR" if host == "api.cohere.com" else "curtilage.upstream_garbage" in last["message"]
+    assert "finish_reason" not in str(before), "an end that looks like one comes before the error"
+    assert "'stop_reason': '" not in str(before)
+
+
 def test_tool_calls_go_there_and_back_in_the_translated_dialects(shared) -> None:
     gateway, model = shared
     model.arguments, model.chunk = json.dumps({"to": "x", "n": 1}), 3

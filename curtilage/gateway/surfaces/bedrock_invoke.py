@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.surfaces.base import Asked, Call, Dialect, MakeGuard, Operation, StreamRelay, Tree, expect, texts
 from curtilage.gateway.surfaces.claude import BedrockMessages, BedrockMessagesStream, chunk
 from curtilage.gateway.surfaces.eventstream import CONTENT_TYPE, exception
-from curtilage.gateway.surfaces.translated import TranslatedChat, TranslatedEmbeddings, TranslatedRelay, first_choice, tokens_of
+from curtilage.gateway.surfaces.translated import TextRelay, TranslatedChat, TranslatedEmbeddings, text_of, tokens_of
 
 _STOP_LLAMA = {"length": "length"}
 
@@ -34,12 +35,12 @@ class _Prompt(TranslatedChat):
             "messages": [{"role": "user", "content": prompt}],
         }
 
+    @abstractmethod
     def piece(self, text: str, finish: str | None, usage: Any) -> Tree:
         """An answer, or a piece of one, in the maker's shape."""
-        raise NotImplementedError
 
     def say(self, tree: Tree) -> Tree:
-        text, _, finish, _ = first_choice(tree)
+        text, finish, _ = text_of(tree)
         return self.piece(text, finish, tree.get("usage"))
 
     def relay(self, make_guard: MakeGuard) -> StreamRelay:
@@ -49,9 +50,7 @@ class _Prompt(TranslatedChat):
         return exception(reason, text, call)
 
 
-class _PromptRelay(TranslatedRelay):
-    calls_whole: ClassVar[bool] = True
-
+class _PromptRelay(TextRelay):
     def __init__(self, make_guard: MakeGuard, operation: _Prompt) -> None:
         super().__init__(make_guard)
         self._operation = operation

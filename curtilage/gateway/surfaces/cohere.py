@@ -12,7 +12,7 @@ from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.sse import encode
 from curtilage.gateway.surfaces.base import Dialect, MakeGuard, Route, StreamRelay, Tree, expect
 from curtilage.gateway.surfaces.cohere_vectors import EmbedV1, EmbedV2, Rerank
-from curtilage.gateway.surfaces.translated import TranslatedChat, TranslatedRelay, first_choice, only_text, tokens_of
+from curtilage.gateway.surfaces.translated import TextRelay, TranslatedChat, TranslatedRelay, first_choice, only_text, text_of, tokens_of
 
 _FINISH = {"length": "MAX_TOKENS", "tool_calls": "TOOL_CALL", "content_filter": "ERROR"}
 _SHARED = {
@@ -136,7 +136,7 @@ class ChatV1(TranslatedChat):
         return built | {"messages": messages} | _format(body)
 
     def say(self, tree: Tree) -> Tree:
-        text, _, finish, stop = first_choice(tree)
+        text, finish, stop = text_of(tree)
         return _said_v1(str(tree.get("id")), text, _reason(finish, stop), tree.get("usage"))
 
     def relay(self, make_guard: MakeGuard) -> StreamRelay:
@@ -147,10 +147,8 @@ class ChatV1(TranslatedChat):
         return _line({"is_finished": True, "event_type": "stream-end", "finish_reason": "ERROR", "response": {"text": "", "error": said}})
 
 
-class _RelayV1(TranslatedRelay):
+class _RelayV1(TextRelay):
     """The lines of v1."""
-
-    calls_whole: ClassVar[bool] = True
 
     def __init__(self, make_guard: MakeGuard) -> None:
         super().__init__(make_guard)

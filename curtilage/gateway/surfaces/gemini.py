@@ -122,14 +122,18 @@ class GenerateStream(Generate):
 class _Relay(TranslatedRelay):
     """One response a chunk, the last one with the end and the count; without ``alt=sse`` they are the items of one array."""
 
-    calls_whole: ClassVar[bool] = True
-
     def __init__(self, make_guard: MakeGuard, *, as_events: bool) -> None:
         super().__init__(make_guard)
         self._as_events, self.began = as_events, False
 
     def text(self, text: str) -> bytes:
         return self._response([{"text": text}], {})
+
+    def call_begins(self, index: int, call: Tree) -> bytes:
+        return b""  # told when its arguments are complete: the end has it
+
+    def call_goes_on(self, index: int, arguments: str) -> bytes:
+        return b""
 
     def last(self) -> bytes:
         parts = [_function_call(call["id"], call["name"], call["arguments"]) for _, call in sorted(self.calls.items())]

@@ -6,6 +6,7 @@ Source: the Salesforce Mobile SDK and the Models API's reference: generations, c
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from curtilage.gateway.reasons import Reason
 from curtilage.gateway.surfaces.base import Dialect, Route, Tree, expect, texts
 from curtilage.gateway.surfaces.bedrock_invoke import invoke, invoke_stream
 from curtilage.gateway.surfaces.openai_responses import Responses
-from curtilage.gateway.surfaces.translated import TranslatedChat, TranslatedEmbeddings, first_choice
+from curtilage.gateway.surfaces.translated import TranslatedChat, TranslatedEmbeddings, text_of
 
 _QUALITY = {"scanToxicity": {"isDetected": False, "categories": []}}
 _STATUS = {400: "BAD_REQUEST", 403: "FORBIDDEN", 413: "PAYLOAD_TOO_LARGE", 429: "TOO_MANY_REQUESTS", 503: "SERVICE_UNAVAILABLE"}
@@ -29,9 +30,9 @@ class _Generation(TranslatedChat):
         dropped["parameter"] += len(body.keys() - {"model", "localization", "tags", *self.known})
         return {"model": body.get("model"), "metadata": body.get("tags"), "messages": self.messages(body)}
 
+    @abstractmethod
     def messages(self, body: Tree) -> list[Tree]:
         """The conversation."""
-        raise NotImplementedError
 
 
 class Generations(_Generation):
@@ -43,7 +44,7 @@ class Generations(_Generation):
         return [{"role": "user", "content": expect(body.get("prompt"), str, "prompt")}]
 
     def say(self, tree: Tree) -> Tree:
-        text, _, finish, _ = first_choice(tree)
+        text, finish, _ = text_of(tree)
         generation = {
             "id": tree.get("id"),
             "generatedText": text,
@@ -63,7 +64,7 @@ class ChatGenerations(_Generation):
         return [{"role": said.get("role"), "content": expect(said.get("content"), str, "messages[].content")} for said in found]
 
     def say(self, tree: Tree) -> Tree:
-        text, _, finish, _ = first_choice(tree)
+        text, finish, _ = text_of(tree)
         generation = {
             "id": tree.get("id"),
             "role": "assistant",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 
@@ -16,6 +16,8 @@ from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.surfaces.base import Call, MakeGuard, Tree, expect, guarded, part
 from curtilage.gateway.surfaces.openai import ChatCompletions, ChatRelay
 from curtilage.gateway.surfaces.openai_more import Embeddings, vectors_of
+
+_NO_TOOLS = "a tool call in a dialect without tools"
 
 
 class TranslatedChat(ChatCompletions):
@@ -62,8 +64,6 @@ class TranslatedEmbeddings(Embeddings):
 class TranslatedRelay(ChatRelay):
     """Chunks of one choice, as text, calls and an end; a dialect writes each in its own way."""
 
-    calls_whole: ClassVar[bool] = False  # whether a tool call is told only when its arguments are complete
-
     def __init__(self, make_guard: MakeGuard) -> None:
         super().__init__(make_guard)
         self.usage: Tree = {}
@@ -99,12 +99,12 @@ class TranslatedRelay(ChatRelay):
         if known is None:
             known = self.calls[item["index"]] = {"id": item.get("id") or f"call_{item['index']}", "name": "", "arguments": ""}
             known["name"] = function.get("name") or ""
-            sent = b"" if self.calls_whole else self.call_begins(item["index"], known)
+            sent = self.call_begins(item["index"], known)
         elif function.get("name"):
             known["name"] += function["name"]
         arguments = function.get("arguments") or ""
         known["arguments"] += arguments
-        return sent + (self.call_goes_on(item["index"], arguments) if arguments and not self.calls_whole else b"")
+        return sent + (self.call_goes_on(item["index"], arguments) if arguments else b"")
 
     def begin(self) -> bytes:
         """What comes before any text."""
@@ -114,13 +114,23 @@ class TranslatedRelay(ChatRelay):
     def text(self, text: str) -> bytes:
         """Some text."""
 
+    @abstractmethod
     def call_begins(self, index: int, call: Tree) -> bytes:
-        """A tool call begins."""
-        raise NotImplementedError
+        """A tool call begins. Raises ValueError where the dialect has none."""
 
+    @abstractmethod
     def call_goes_on(self, index: int, arguments: str) -> bytes:
         """A piece of a tool call's arguments."""
-        raise NotImplementedError
+
+
+class TextRelay(TranslatedRelay):
+    """A stream in a dialect without tools: a tool call can be neither told nor left out, so the answer is none."""
+
+    def call_begins(self, index: int, call: Tree) -> bytes:
+        raise ValueError(_NO_TOOLS)
+
+    def call_goes_on(self, index: int, arguments: str) -> bytes:
+        raise ValueError(_NO_TOOLS)
 
 
 def arguments_of(source: Any) -> Tree:
@@ -162,6 +172,14 @@ def first_choice(tree: Tree) -> tuple[str, list[Tree], str, str | None]:
     message = choice["message"]
     stop = choice.get("stop_reason")
     return message.get("content") or "", message.get("tool_calls") or [], choice["finish_reason"], stop if isinstance(stop, str) else None
+
+
+def text_of(tree: Tree) -> tuple[str, str, str | None]:
+    """Text, why it ended and the stop sequence that was met, in a dialect without tools. Raises ValueError on a tool call."""
+    text, calls, finish, stop = first_choice(tree)
+    if calls:
+        raise ValueError(_NO_TOOLS)
+    return text, finish, stop
 
 
 def tokens_of(usage: Any) -> tuple[int, int]:
