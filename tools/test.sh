@@ -6,6 +6,8 @@ unset PYTHONDONTWRITEBYTECODE # as the Makefile has it
 
 # In order of what they cost; the lab tier comes after `up`; lab_k8s starts and stops its own cluster. A directory under tests/ that is not named here fails the unit tier.
 readonly TIERS=(unit policy render models monitoring audit gateway packets sabotage lab_k8s)
+# Two workers for tiers whose tests share nothing but what is read, a file's tests on one of them; the others measure, or own ports or hosts.
+readonly -A WORKERS=([unit]=2 [policy]=2 [render]=2 [sabotage]=2)
 # What the tests said last; `curtilage up` lays it behind the requirements that rest on it.
 readonly RESULTS="${CURTILAGE_STATE:-.state}/tests"
 
@@ -44,7 +46,7 @@ section engine .venv/bin/python -m curtilage.engine_build
 section cluster .venv/bin/python -m lab.kubernetes build
 for tier in "${TIERS[@]}"; do
     if [[ -n $(find "tests/$tier" -name "test_*.py" -print -quit 2>/dev/null) ]]; then
-        section "$tier" .venv/bin/python -m pytest -q --junitxml="$RESULTS/$tier.xml" "tests/$tier"
+        section "$tier" .venv/bin/python -m pytest -q -n "${WORKERS[$tier]:-0}" --dist loadfile --junitxml="$RESULTS/$tier.xml" "tests/$tier"
     fi
 done
 section "crm package" .venv/bin/python tools/salesforce_checks.py
