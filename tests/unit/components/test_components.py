@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 import pytest
+from pulumi_aws import s3
 
 from components.hosts.model_image import refuse_unimported
 from components.kubernetes.objects import token
@@ -136,6 +137,21 @@ def test_every_aws_resource_states_its_name_and_whose_it_is(recorder: Recorder) 
             assert stated & set(inputs), f"{kind} {name} lets the provider choose its name"
         if "tags" in known:
             assert inputs["tags"]["curtilage:jurisdiction"] == "DE", name
+
+
+@pytest.mark.parametrize("name", ["fr-paris", "de-frankfurt"])
+def test_no_region_declares_what_its_sdk_calls_deprecated(name: str, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda message, *_: said.append(message))
+    declare(load_region(name))
+    assert said == []
+
+    @pulumi.runtime.test
+    def old() -> pulumi.Output[Any]:
+        return s3.BucketV2("old").urn
+
+    old()
+    assert any("BucketV2 is deprecated" in message for message in said), "the SDK no longer says so here: this test sees nothing"
 
 
 @pytest.mark.parametrize("name", ["fr-paris", "de-frankfurt"])
