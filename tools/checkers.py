@@ -11,11 +11,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,7 +99,7 @@ def trestle() -> str:
 def keycloak() -> str:
     """Keycloak's distribution, as Maven's client fetches it; it runs on the machine's Java (17 or newer)."""
     target = cache_dir() / "tools" / "keycloak"
-    if (target / "bin" / "kc.sh").is_file():
+    if os.access(target / "bin" / "kc.sh", os.X_OK):
         return KEYCLOAK
     if shutil.which("java") is None or shutil.which("mvn") is None:
         raise ValueError("no java or no mvn on PATH")
@@ -106,10 +108,25 @@ def keycloak() -> str:
         (packed,) = Path(directory).glob("*.zip")
         if hashlib.sha256(packed.read_bytes()).hexdigest() != KEYCLOAK_SHA256:
             raise ValueError(f"{KEYCLOAK} is not the archive that {Path(__file__).name} pins")
-        shutil.unpack_archive(packed, Path(directory) / "unpacked")
-        (tree,) = (Path(directory) / "unpacked").iterdir()
+        shutil.rmtree(target, ignore_errors=True)  # what an older release unpacked there cannot be started
+        unpacked = Path(directory) / "unpacked"
+        unpack_zip(packed, unpacked)
+        (tree,) = unpacked.iterdir()
         _place(target, lambda place: shutil.copytree(tree, place))
     return KEYCLOAK
+
+
+def unpack_zip(packed: Path, into: Path) -> None:
+    """Unpack with the permissions that the archive holds: the standard library's own unpacking drops them, and scripts cannot be started.
+
+    Raises `zipfile.BadZipFile` for what is no archive.
+    """
+    with zipfile.ZipFile(packed) as archive:
+        for entry in archive.infolist():
+            place = Path(archive.extract(entry, into))
+            mode = entry.external_attr >> 16 & 0o777
+            if mode and not entry.is_dir():
+                place.chmod(mode)
 
 
 def _place(target: Path, make: Callable[[Path], object]) -> None:
@@ -142,7 +159,7 @@ def main() -> int:
     for name, fetch in programs.items():
         try:
             found[name] = fetch()
-        except (CurtilageError, OSError, ValueError, tarfile.TarError, subprocess.TimeoutExpired) as error:
+        except (CurtilageError, OSError, ValueError, tarfile.TarError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
             found[name] = f"NOT-RUN: {error}"
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
     return 0
