@@ -11,6 +11,17 @@ QUESTION = [{"role": "user", "content": "Hello"}]
 BASE: dict[str, Any] = {"model": "gpt-4o", "messages": QUESTION}
 
 
+@pytest.fixture
+def gateway(shared: Any) -> Any:
+    """No test here changes anything at a gateway: one serves them all."""
+    return shared[0]
+
+
+@pytest.fixture
+def model(shared: Any) -> Any:
+    return shared[1]
+
+
 def ask(gateway: Any, body: Any, **more: Any) -> Any:
     """As the connector calls: the gateway's own name, and the key in ``api-key``."""
     return gateway.request("POST", PATH, body, host="localhost", headers={"Authorization": "", "api-key": gateway.key}, **more)

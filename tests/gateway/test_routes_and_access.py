@@ -34,7 +34,8 @@ def received(connection: socket.socket) -> bytes:
         ("POST", "/v1/fine_tuning/jobs"),
     ],
 )  # fmt: skip
-def test_an_unknown_path_is_refused_in_dialect_and_never_forwarded(gateway, model, method, path) -> None:
+def test_an_unknown_path_is_refused_in_dialect_and_never_forwarded(shared, method, path) -> None:
+    gateway, model = shared
     answer = gateway.request(method, path, CHAT if method == "POST" else None)
     assert (answer.status, answer.reason) == (403, "curtilage.route_unknown")
     assert answer.headers["x-should-retry"] == "false"
@@ -98,7 +99,8 @@ def test_a_redirect_from_the_model_host_is_not_followed(gateway, model) -> None:
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'"x"', b"", b'{"model": "gpt-4o", "model": "gpt-5"}', b'{"a": NaN}', b"{} {}", b'{"a":"\\ud800"}', b"\xff"]
 )
-def test_a_body_two_parsers_could_read_differently_is_refused(gateway, model, body) -> None:
+def test_a_body_two_parsers_could_read_differently_is_refused(shared, body) -> None:
+    gateway, model = shared
     answer = gateway.request("POST", "/v1/chat/completions", body)
     assert (answer.status, answer.reason) == (400, "curtilage.body_malformed")
     assert model.seen == []
@@ -128,7 +130,8 @@ def test_a_sixteen_megabyte_prompt_passes(gateway, model) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "sk-wrong", "ct-000000000000-" + "a" * 43, "ct-", "\x00"])
-def test_an_unknown_key_is_refused(gateway, model, key) -> None:
+def test_an_unknown_key_is_refused(shared, key) -> None:
+    gateway, model = shared
     answer = gateway.request(
         "POST", "/v1/chat/completions", CHAT, headers={"Authorization": f"Bearer {key}" if key else "", "x-api-key": key}
     )
@@ -196,7 +199,8 @@ IMAGE = {"type": "image_url", "image_url": {"url": "http://192.0.2.99/a.png"}}
         ({"model": "gpt-unknown"}, "curtilage.model_unmapped"),
     ],
 )
-def test_features_that_fetch_or_cannot_be_inspected_are_refused(gateway, model, body, reason) -> None:
+def test_features_that_fetch_or_cannot_be_inspected_are_refused(shared, body, reason) -> None:
+    gateway, model = shared
     answer = gateway.request("POST", "/v1/chat/completions", {**CHAT, **body})
     assert (answer.status, answer.reason) == (403, reason)
     assert model.seen == []
@@ -211,7 +215,8 @@ def test_features_that_fetch_or_cannot_be_inspected_are_refused(gateway, model, 
         {"mcp_servers": [{"url": "http://192.0.2.99"}]},
     ],
 )
-def test_the_anthropic_dialect_refuses_them_too(gateway, model, body) -> None:
+def test_the_anthropic_dialect_refuses_them_too(shared, body) -> None:
+    gateway, model = shared
     base = {"model": "claude-opus-4-1", "max_tokens": 5, "messages": CHAT["messages"]}
     answer = gateway.request("POST", "/v1/messages", {**base, **body}, host="api.anthropic.com")
     assert answer.status == 403
