@@ -40,6 +40,7 @@ from curtilage.sanitize.sanitizer import Findings, Sanitizer
 log = logging.getLogger("curtilage.gateway")
 
 _ROLLOUT_SECONDS = 1.0
+_SAMPLE = "Dear Ms Anna Schmidt, the parties met."
 
 
 class Gateway:
@@ -106,6 +107,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Open the way to the model hosts; called before anything listens."""
+        self.sanitizer.spans(_SAMPLE)  # reads the tables of names, which would keep the first call waiting, and all that came after it
         await self.upstreams.start()
         self._watch = asyncio.create_task(self._watch_rollout())
 

@@ -273,8 +273,7 @@ class Forwarder:
                         await check()
                     out, broken = b"", None
                     try:
-                        for event in parser.feed(chunk):
-                            now, end = relay.feed(event)
+                        for now, end in relay.feed_all(parser.feed(chunk)):
                             out += now
                             held += end
                     except _NOT_AN_ANSWER as error:

@@ -41,6 +41,11 @@ class TextGuard:
         self._held += text
         return self._release(self._safe_length(self._held))
 
+    def hold(self, text: str) -> str:
+        """Nothing leaves yet: more of the same channel has come with this text, and is pushed next."""
+        self._held += text
+        return ""
+
     def flush(self) -> str:
         """Everything that is left: the channel is complete."""
         return self._release(len(self._held))

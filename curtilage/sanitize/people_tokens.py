@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+import re2
+
 from curtilage.sanitize import people_words as words
 from curtilage.sanitize.names import (
     COMMON,
@@ -26,9 +28,9 @@ _REST = r"(?:[^\W\d_]|['’\-](?=[^\W\d_]))*\.?"
 _TOKEN = re.compile(r"[A-ZÀ-ÖØ-ÞĀ-Ɏ]" + _REST)
 _TOKEN_LATIN_1 = re.compile(r"[A-ZÀ-ÖØ-Þ]" + _REST)  # a smaller set of first letters is found three times as fast
 _LOWER_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
-_LOWER_CUE = re.compile(
-    r"(?:my name is|i am|ich heiße|mein name ist|je m'appelle|mi chiamo|me llamo|names?:|client|mr|mrs|ms|herr|frau|dr\.?)\s{1,2}\Z"
-)
+_CUE = r"(?:my name is|i am|ich heiße|mein name ist|je m'appelle|mi chiamo|me llamo|names?:|client|mr|mrs|ms|herr|frau|dr\.?)"
+_LOWER_CUE = re.compile(_CUE + r"\s{1,2}\Z")
+_CUE_ANYWHERE = re2.compile(_CUE + r"\PL")  # wider than the one above: what it does not find, that one does not either
 _SAINTS = ("saint-", "sainte-", "sankt-", "san-", "santa-", "st-")
 
 
@@ -111,6 +113,14 @@ def frequent_given() -> frozenset[str]:
     return frozenset(word for word, flags in table().items() if flags & FREQUENT_GIVEN and not flags & other and len(word) > 2)
 
 
+@lru_cache(maxsize=16384)
+def _may_begin(word: str) -> bool:
+    """Whether a word can be the first of a name without capitals where no cue stands before it; what the rules below ask, and no more."""
+    flags = flags_here(word)
+    likely = (flags & GIVEN and not flags & (GIVEN_OR_WORD | COMMON | PLACE)) or (flags & FREQUENT_GIVEN and not flags & COMMON)
+    return bool(likely) or key_of(word) in frequent_given()
+
+
 def lower_case_names(text: str, *, sure: bool) -> list[tuple[int, int]]:
     """Names without a capital, as people type in a hurry: a given name and a surname beside it.
 
@@ -119,6 +129,8 @@ def lower_case_names(text: str, *, sure: bool) -> list[tuple[int, int]]:
         sure: the text has capitals elsewhere, so only a frequent given name counts.
     """
     spans: list[tuple[int, int]] = []
+    if not any(map(_may_begin, _LOWER_WORD.findall(text))) and _CUE_ANYWHERE.search(text) is None:
+        return spans  # most texts: no pair of words needs a look
     before: re.Match[str] | None = None
     for match in _LOWER_WORD.finditer(text):
         word = match.group()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
@@ -81,6 +81,10 @@ class StreamRelay(ABC):
     @abstractmethod
     def feed(self, event: Event) -> tuple[bytes, bytes]:
         """What to send now, and what to hold until the outcome is durable. Raises ValueError on garbage."""
+
+    def feed_all(self, events: Sequence[Event]) -> Iterator[tuple[bytes, bytes]]:
+        """The same of every event that came at once."""
+        return map(self.feed, events)
 
 
 class Operation(ABC):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -161,6 +161,7 @@ class ChatRelay(StreamRelay):
         super().__init__(make_guard)
         self._ended: set[int] = set()
         self._seen: set[int] = set()
+        self._goes_on = False  # the next event, which has come too, goes on with the same text
 
     def next(self, chunk: Tree) -> bytes:
         """A guarded chunk, on the wire."""
@@ -169,6 +170,16 @@ class ChatRelay(StreamRelay):
     def last(self) -> bytes:
         """The end of a stream of which every choice has ended."""
         return encode(b"[DONE]")
+
+    def feed_all(self, events: Sequence[Event]) -> Iterator[tuple[bytes, bytes]]:
+        return self._feed_together(events) if len(events) > 1 else super().feed_all(events)
+
+    def _feed_together(self, events: Sequence[Event]) -> Iterator[tuple[bytes, bytes]]:
+        """When frames come faster than they are relayed several are read at once: their text is judged once, and leaves with the last."""
+        texts = [_text_of(event) for event in events]
+        for event, own, following in zip(events, texts, [*texts[1:], None], strict=True):
+            self._goes_on = own is not None and own == following
+            yield self.feed(event)
 
     def feed(self, event: Event) -> tuple[bytes, bytes]:
         if self.finished:
@@ -191,7 +202,8 @@ class ChatRelay(StreamRelay):
         self._seen.add(number)
         for key, value in list(delta.items()):
             if isinstance(value, str) and key not in ("role", "type", "id"):
-                delta[key] = self.guard(number, key).push(value)
+                guard = self.guard(number, key)
+                delta[key] = guard.hold(value) if self._goes_on else guard.push(value)
         for tool_call in delta.get("tool_calls") or ():
             function = tool_call.get("function") or {}
             for key in ("arguments", "name"):
@@ -226,3 +238,14 @@ class ChatRelay(StreamRelay):
                 found = {"index": channel[2], "function": {}}
                 delta["tool_calls"] = sorted((*(delta.get("tool_calls") or ()), found), key=lambda item: int(item["index"]))
             found["function"][channel[3]] = (found["function"].get(channel[3]) or "") + rest
+
+
+def _text_of(event: Event) -> int | None:
+    """The choice that an event goes on with, when it holds a piece of its text and nothing else."""
+    try:
+        chunk = orjson.loads(event.data)
+        (choice,) = chunk["choices"]
+        plain = choice["delta"].keys() <= {"role", "content"} and isinstance(choice["delta"].get("content"), str)
+        return int(choice["index"]) if plain and choice.get(FINISHED) is None and "error" not in chunk else None
+    except (ValueError, TypeError, KeyError, AttributeError):  # feeding it says what is wrong
+        return None

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import time
+from random import Random
 
 import pytest
 
+from curtilage.sanitize import names, people_tokens
 from curtilage.sanitize.detect import find
 from curtilage.sanitize.patterns import default_patterns
 from curtilage.sanitize.people import find_people
@@ -23,6 +25,22 @@ STAY = [
     "See ISBN below.", "A. Sachverhalt", "B. Zulässigkeitsvoraussetzungen", "nella stessa clausola", "for the will and the grant of probate", "./. 12 Euro",
     "Herr Vorsitzender, ich beantrage", "Madame la Présidente", "Der Kläger hat die Klage erhoben.", "Saint-Denis and San Jose", "rue Victor Hugo", "Paris, Texas", "Louis Vuitton Malletier SA",
 ]  # fmt: skip
+
+
+CUES = ["my name is", "client", "herr", "terms", "dr.", "name:", "and", "the", "of", "signed", "supplier"]
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_the_quick_look_for_names_without_capitals_passes_over_none(monkeypatch, sure) -> None:
+    """The quick look says that no pair of words needs a look; without it every pair is looked at. Words of the table, at random."""
+    random, table = Random(1), list(names.table())
+    texts = [" ".join(random.choice(table if random.random() < 0.6 else CUES) for _ in range(random.randint(2, 9))) for _ in range(4000)]
+    texts += [text.replace(" ", random.choice(["\x0b", "\u2003", "\x1f", "  "]), 1) for text in texts[:500]]
+    quick = [people_tokens.lower_case_names(text, sure=sure) for text in texts]
+    monkeypatch.setattr(people_tokens, "_may_begin", lambda word: True)
+    every = [people_tokens.lower_case_names(text, sure=sure) for text in texts]
+    assert quick == every
+    assert sum(map(bool, every)) > 50, "the positive control: there are names among them"
 
 
 @pytest.mark.parametrize(("text", "name"), FOUND)
