@@ -31,7 +31,7 @@ case $verb in
     make)
         rm -rf "${far:?}"/{bundle,cache,state,home}
         mkdir -p "$far/home"
-        .venv/bin/curtilage model build lab-mistral --to "${CURTILAGE_STATE:-.state}/models"
+        .venv/bin/python -m curtilage.commands.prepare # what `curtilage up lab` makes here before it seals anything
         code=0
         .venv/bin/curtilage bundle build lab --out "$far/bundle" || code=$?
         # 3: it says what it lacks. Hosts need no wheels of the operator's machine; anything else that is missing fails the load's test.

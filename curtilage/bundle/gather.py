@@ -18,6 +18,7 @@ from curtilage.evidence.keys import load_or_create
 from curtilage.evidence.sbom import locked_components
 from curtilage.models import rollout
 from curtilage.models.files import MANIFEST
+from curtilage.models.manifest import read_manifest
 from curtilage.models.signing import verify
 from curtilage.models.store import short
 from curtilage.paths import CHECKOUT, cache_dir, state_dir
@@ -82,14 +83,20 @@ def gather(
 def _model(region: Region, name: str, weights: str | None, sources: list[Source], missing: list[Missing]) -> None:
     store = rollout.store_dir()
     digest = rollout.serving(region.name, name) or weights or (rollout.newest(store, name) if region.lab else None)
-    directory = store / name / short(digest) if digest else None
-    if digest is None or directory is None or not (directory / MANIFEST).is_file():
+    if digest is None or not (store / name / short(digest) / MANIFEST).is_file():
         missing.append(Missing(what=f"model {name}", why="no signed version in the store; curtilage model build, or import and sign"))
         return
-    result = verify(directory, state_dir() / "keys" / "model-signing.pub")
-    if not result.ok:
-        raise StepError("bundle build", f"{directory}: {result.reason}", fix="stage the model again")
-    sources.append(Source(Kind.MODEL, f"{name}_{short(digest)}", directory))
+    carried = [digest]
+    # A lab finds what it serves by what that was made of (rollout.newest). A site names its version, and carries it alone, for its size.
+    made_of = read_manifest(store / name / short(digest) / MANIFEST).provenance.quantized_from if region.lab else None
+    if made_of is not None and (store / name / short(made_of) / MANIFEST).is_file():
+        carried.append(made_of)
+    for version in carried:
+        directory = store / name / short(version)
+        result = verify(directory, state_dir() / "keys" / "model-signing.pub")
+        if not result.ok:
+            raise StepError("bundle build", f"{directory}: {result.reason}", fix="stage the model again")
+        sources.append(Source(Kind.MODEL, f"{name}_{short(version)}", directory))
 
 
 def _image(directory: Path) -> Source:

@@ -1,7 +1,11 @@
-"""What a lab needs before it is sealed, made side by side: engine, base filesystem, Python trees, signed model. All of it cached."""
+"""What a lab needs before it is sealed, made side by side: engine, base filesystem, Python trees, signed model. All of it cached.
+
+``python -m curtilage.commands.prepare`` makes it and starts nothing: the near side of an air gap (tools/far_side.sh).
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -10,13 +14,14 @@ from typing import cast
 
 from curtilage.canonical import digest_of
 from curtilage.engine_build import ensure_engine
-from curtilage.errors import StepError
+from curtilage.errors import CurtilageError, StepError
 from curtilage.models import rollout
 from curtilage.models.build import LAB_MODEL, build_lab_model, sign_to, signing_key, trusts_another
 from curtilage.models.files import MANIFEST
 from curtilage.models.quantize import quantize
 from curtilage.models.signing import verify
 from curtilage.models.store import short, stage
+from curtilage.output import print_json, progress, stderr
 from curtilage.paths import state_dir
 
 TREES = ("curtilage", "crm", "crm-old", "vllm")
@@ -93,3 +98,18 @@ def _carried(store: Path, say: Callable[[str], None]) -> tuple[str, str]:
         )
     say(f"{LAB_MODEL} {short(digest)[:12]} was carried here and verifies")
     return LAB_MODEL, digest
+
+
+def main() -> int:
+    """Make what the lab needs; images and models by digest are the one JSON document on stdout."""
+    try:
+        made = prepare_lab(progress, "lab")
+    except CurtilageError as error:
+        stderr.print(f"error: {error}", markup=False)
+        return error.exit_code
+    print_json({"images": made.images, "models": made.models})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from curtilage.bundle.manifest import Kind
 from curtilage.commands.configure import staged_models
 from curtilage.engine_build import engine_path
 from curtilage.models.signing import verify
-from curtilage.paths import cache_dir, state_dir
+from curtilage.paths import CHECKOUT, cache_dir, state_dir
 from lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.root]
+
+WHAT_ANSWERS = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/v1/models', timeout=20).read().decode())"
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +55,29 @@ def test_every_host_runs_on_the_loaded_file_system_and_trees(lab: Lab, parts: di
         assert wanted is None or str(trees[wanted]) in bound
 
 
-def test_the_model_that_answers_is_the_one_that_was_carried_under_the_key_that_was_carried(lab: Lab, parts: dict[str, Path]) -> None:
-    (model,) = of_kind(parts, Kind.MODEL)
+def test_the_model_that_answers_is_one_that_was_carried_under_the_key_that_was_carried(lab: Lab, parts: dict[str, Path]) -> None:
+    models = {model.name: model for model in of_kind(parts, Kind.MODEL)}
     (keys,) = of_kind(parts, Kind.KEYS)
-    assert list((state_dir() / "models").glob("*/*")) == [model]
-    served = staged_models(lab.region)
-    assert served is not None
-    assert served[lab.region.models[0].name].removeprefix("sha256:") == model.name
-    assert verify(model, keys / "model-signing.pub").ok
+    assert {path.name: path for path in (state_dir() / "models").glob("*/*")} == models
+    assert all(verify(model, keys / "model-signing.pub").ok for model in models.values())
     assert not (state_dir() / "keys" / "model-signing.key").exists(), "the far side signs no model"
+    (told,) = (staged_models(lab.region) or {}).values()
     for host in lab.region.hosts_by_role("gpu"):
+        answer = lab.exec(host.name, ["python3", "-c", WHAT_ANSWERS])
+        served = Path(json.loads(answer.stdout)["data"][0]["root"]).name
+        assert served in models
+        assert told == f"sha256:{served}"
         done = lab.exec(host.name, ["cat", "/etc/curtilage/model-signing.pub"])
         assert done.stdout == (keys / "model-signing.pub").read_text()
+
+
+def test_a_far_side_that_nothing_was_loaded_on_can_make_nothing(tmp_path: Path) -> None:
+    """Had that side a network, Go or the near side's cache, a lab could come up there without its bundle."""
+    argv = ["bash", "tools/far_side.sh", "run", str(tmp_path), "python", "-m", "curtilage.commands.prepare"]
+    done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, "no Pulumi CLI" in done.stderr) == (2, True), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "cache").glob("*/[!.]*")), "something was made or found"
 
 
 def test_the_engine_that_planned_it_is_the_loaded_one(parts: dict[str, Path]) -> None:

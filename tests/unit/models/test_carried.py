@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from curtilage.bundle import gather
+from curtilage.bundle.build import Source
+from curtilage.bundle.manifest import Missing
 from curtilage.commands import prepare
 from curtilage.commands.prepare import _carried
 from curtilage.errors import StepError
+from curtilage.models import rollout
 from curtilage.models.build import trusts_another
 from curtilage.models.files import MANIFEST
 from curtilage.models.manifest import read_manifest
+from curtilage.models.signing import create_keys, sign
 from curtilage.models.store import short
+from curtilage.region import load_region
 
 
 @pytest.fixture
@@ -54,3 +61,35 @@ def test_one_changed_byte_is_not_served(brought: Path) -> None:
 def test_an_empty_store_is_told_with_its_mending(tmp_path: Path) -> None:
     with pytest.raises(StepError, match=prepare.LAB_MODEL):
         _carried(tmp_path, lambda _: None)
+
+
+MADE, SMALLER = "a" * 64, "b" * 64
+
+
+def test_a_labs_bundle_carries_what_its_model_was_quantized_from_and_a_sites_the_one_version_it_names(
+    unsigned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    monkeypatch.setenv("CURTILAGE_STATE", str(near))
+    create_keys(near / "keys" / "model-signing.key", near / "keys" / "model-signing.pub")
+    for digest, made_of in ((MADE, None), (SMALLER, f"sha256:{MADE}")):
+        target = near / "models" / "lab-mistral" / digest
+        shutil.copytree(unsigned, target)
+        manifest = json.loads((target / MANIFEST).read_text()) | {"name": "lab-mistral", "digest": f"sha256:{digest}"}
+        manifest["provenance"]["quantized_from"] = made_of
+        (target / MANIFEST).write_text(json.dumps(manifest))
+        sign(target, near / "keys" / "model-signing.key")
+
+    def carried(region_name: str, weights: str | None) -> list[str]:
+        sources: list[Source] = []
+        missing: list[Missing] = []
+        gather._model(load_region(region_name), "lab-mistral", weights, sources, missing)
+        assert missing == []
+        return [source.directory.name for source in sources]
+
+    names = carried("lab", None)
+    assert names == [SMALLER, MADE]
+    for name in names:
+        shutil.copytree(near / "models" / "lab-mistral" / name, far / "lab-mistral" / name)
+    assert rollout.newest(far, "lab-mistral") == rollout.newest(near / "models", "lab-mistral") == f"sha256:{SMALLER}"
+    assert carried("ch-zurich", f"sha256:{SMALLER}") == [SMALLER]
