@@ -45,7 +45,7 @@ class Canary(_Part):
     """A new version beside the one that serves.
 
     Attributes:
-        share: the part of the matters, from 0 to 1, whose calls the new version answers.
+        share: the part of the matters, from 0 to 1, whose calls the new version answers; at 0 it does not even stand in.
         began: when it was promoted; what was taken back is taken back for this promotion alone.
     """
 
@@ -211,7 +211,7 @@ class Rollout:
                 return Wanted(name, adapter.version, only=True)
         for canary in self.serving.canaries:
             if canary.model == name:
-                if self.is_withdrawn(canary):
+                if self.is_withdrawn(canary) or canary.share == 0:  # rolled back: its host may go on serving it for a while
                     return Wanted(name, canary.stable, never=frozenset({canary.version}))
                 spot = int.from_bytes(hmac.digest(place, canary.version.encode(), hashlib.sha256)[:8], "big") / 2.0**64
                 return Wanted(name, canary.version if spot < canary.share else canary.stable)

@@ -51,12 +51,16 @@ class MatterAdapter(BaseModel):
 
 
 class Pointer(BaseModel):
-    """What is served of one model, a new version on trial, what was served before (newest first), and what was taken back."""
+    """What is served of one model, a new version on trial, what was served before (newest first), and what was taken back.
+
+    ``ended`` is the trial that was rolled back last: its host goes on serving it until it is configured again, and no gateway may ask it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     serving: Digest
     canary: Trial | None = None
+    ended: Trial | None = None
     previous: tuple[Digest, ...] = ()
     withdrawn: tuple[Digest, ...] = ()
 
@@ -178,7 +182,10 @@ def promote(
                 )
             kept = tuple(item for item in ((before,) if before else ()) + (old.previous if old else ()) if item != digest)
             pointer = Pointer(
-                serving=digest, previous=kept[:KEPT], withdrawn=tuple(item for item in (old.withdrawn if old else ()) if item != digest)
+                serving=digest,
+                ended=_still_ended(old, digest),
+                previous=kept[:KEPT],
+                withdrawn=tuple(item for item in (old.withdrawn if old else ()) if item != digest),
             )
         _write(state, model, pointer)
     return pointer
@@ -196,7 +203,7 @@ def rollback(region: str, model: str, *, store: Path, key: Path) -> Pointer:
         if old is not None and old.canary is not None:
             # The version that serves never stopped: only the one on trial goes.
             gone = (old.canary.version, *(item for item in old.withdrawn if item != old.canary.version))
-            pointer = old.model_copy(update={"canary": None, "withdrawn": gone[:KEPT]})
+            pointer = old.model_copy(update={"canary": None, "ended": old.canary, "withdrawn": gone[:KEPT]})
             _write(state, model, pointer)
             return pointer
         if old is None or not old.previous:
@@ -206,7 +213,7 @@ def rollback(region: str, model: str, *, store: Path, key: Path) -> Pointer:
         target = old.previous[0]
         _require(store, model, target, key)
         withdrawn = (old.serving, *(item for item in old.withdrawn if item not in {old.serving, target}))
-        pointer = Pointer(serving=target, previous=old.previous[1:], withdrawn=withdrawn[:KEPT])
+        pointer = Pointer(serving=target, ended=_still_ended(old, target), previous=old.previous[1:], withdrawn=withdrawn[:KEPT])
         _write(state, model, pointer)
     return pointer
 
@@ -278,15 +285,21 @@ def take_adapter(region: str, matter: str, model: str) -> Rollout:
 
 
 def serving_document(state: Rollout) -> dict[str, Any]:
-    """``serving.json`` for the region's gateways (curtilage.gateway.serving)."""
+    """``serving.json`` for the region's gateways (curtilage.gateway.serving); a trial that was rolled back has the share of nobody."""
+    trials = {name: (pointer, pointer.canary or pointer.ended) for name, pointer in sorted(state.models.items())}
     return {
         "canaries": [
-            {"model": name, "stable": pointer.serving, **pointer.canary.model_dump(mode="json")}
-            for name, pointer in sorted(state.models.items())
-            if pointer.canary is not None
+            {"model": name, "stable": pointer.serving, **trial.model_dump(mode="json"), **({} if pointer.canary else {"share": 0.0})}
+            for name, (pointer, trial) in trials.items()
+            if trial is not None
         ],
         "adapters": [adapter.model_dump(mode="json") for adapter in state.adapters],
     }
+
+
+def _still_ended(old: Pointer | None, serving: str) -> Trial | None:
+    """The trial that was rolled back stays so, unless its version serves now."""
+    return old.ended if old is not None and old.ended is not None and old.ended.version != serving else None
 
 
 def _trial(model: str, old: Pointer | None, before: str | None, digest: str, share: float) -> Pointer:
@@ -305,6 +318,7 @@ def _trial(model: str, old: Pointer | None, before: str | None, digest: str, sha
     return kept.model_copy(
         update={
             "canary": Trial(version=digest, share=share, began=began),
+            "ended": None,
             "withdrawn": tuple(item for item in kept.withdrawn if item != digest),
         }
     )

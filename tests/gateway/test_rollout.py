@@ -156,6 +156,15 @@ def test_the_old_version_stands_in_for_a_new_one_that_is_down(matters, hosts) ->
     assert len(hosts[0].seen) > old_seen
 
 
+def test_a_version_that_was_rolled_back_stands_in_for_nobody_though_its_host_still_serves_it(matters, hosts) -> None:
+    old, new = hosts
+    gateway, names = matters(canary(0.0), 6)
+    assert [call(gateway, name).status for name in names] == [200] * 6
+    old.mode = "drop"
+    assert call(gateway, names[0]).status == 503
+    assert not new.seen
+
+
 def adapter(matter: str, served: str = "nda-adapter", version: str = ADAPTER) -> dict[str, Any]:
     return {"matter": matter, "model": "lab-mistral", "served": served, "version": version}
 

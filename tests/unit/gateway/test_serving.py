@@ -42,6 +42,12 @@ def test_the_share_of_matters_is_the_share_that_was_given(share: float, tmp_path
     assert chosen == [found.wanted("lab-mistral", place).version for place in places], "a matter stays on its side"
 
 
+def test_a_version_that_has_the_share_of_nobody_may_not_even_stand_in(tmp_path: Path) -> None:
+    gone = rollout(tmp_path, {"canaries": [canary(0.0)]}).wanted("lab-mistral", b"matter")
+    assert (gone.version, gone.never) == (OLD, frozenset({NEW}))
+    assert rollout(tmp_path, {"canaries": [canary(0.01)]}).wanted("lab-mistral", b"matter").never == frozenset()
+
+
 def test_the_next_canary_is_tried_on_other_matters(tmp_path: Path) -> None:
     places = [f"matter {index}".encode() for index in range(200)]
     sides = [

@@ -182,11 +182,16 @@ def test_a_canary_leaves_the_version_that_serves_alone_and_is_taken_back_without
     for wrong in (third, old):
         with pytest.raises(StepError, match="nothing changed"):
             versions.promote(wrong, share=0.2)
-    assert versions.rollback() == rollout.Pointer(serving=old, withdrawn=(new,))
+    assert versions.rollback() == rollout.Pointer(serving=old, ended=wider.canary, withdrawn=(new,))
+    document = rollout.serving_document(rollout.load("lab"))
+    gone = {"model": "small", "stable": old, "version": new, "share": 0.0, "began": trial.canary.began}
+    assert document["canaries"] == [gone], "its host serves it until it is configured again, so the gateways must be told"
     with pytest.raises(StepError, match="rolled back before"):
         versions.promote(new, share=0.1)
-    versions.promote(new, share=0.1, again=True)
-    assert versions.promote(new) == rollout.Pointer(serving=new, previous=(old,)), "promoted whole, the trial is over"
+    assert versions.promote(third).ended == wider.canary, "nor beside a third version"
+    assert versions.rollback().ended == wider.canary
+    assert versions.promote(new, share=0.1, again=True).ended is None
+    assert versions.promote(new) == rollout.Pointer(serving=new, previous=(old,), withdrawn=(third,)), "promoted whole, the trial is over"
 
 
 def test_a_canary_that_does_not_verify_never_begins(versions: Versions) -> None:
