@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from curtilage.errors import MachineError, StepError
 from curtilage.output import progress
 from curtilage.paths import CHECKOUT
-from lab.cache import digest_of, ensure
+from lab.cache import digest_of, ensure, remove_tree
 from lab.shell import excerpt, run
 
 FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
@@ -41,7 +42,31 @@ KUBERNETES = ("tools/kubernetes", "k8s.io/kubernetes")
 PAUSE = "build/pause/linux/pause.c"
 CILIUM = ("tools/cilium", "github.com/cilium/cilium")
 CILIUM_CRDS = "pkg/k8s/apis/cilium.io/client/crds"
-SUBSTITUTED = "this Cilium is built with another release of its BGP library than it pins (gobgp v4.8.0); BGP is not used"
+SUBSTITUTED = (
+    "this Cilium is built with another release of its BGP library than it pins (gobgp v4.8.0; BGP is not used), and with one function"
+    " corrected, which put policies' tiers in the wrong order (lab/kubernetes/build.py)"
+)
+CORRECTED = (
+    "pkg/policy/mapstate.go",
+    """\
+	slices.SortFunc(mc.synced, func(a, b mapChange) int {
+		// lower tier values come first
+		return int(a.Tier - b.Tier)
+	})
+""",
+    """\
+	slices.SortStableFunc(mc.synced, func(a, b mapChange) int {
+		// lower tier values come first
+		return int(a.Tier) - int(b.Tier)
+	})
+""",
+)
+"""File, text and what stands for it: a tier is a uint8, so the difference was never below zero and nothing was ever sorted.
+
+A new pod's identity then came to the other endpoints' policies tier by tier in the order of a map. Where the lower tier's allow came before
+the admin tier's pass, the pass took the allow away as its lesser, and a way that policies allow stayed shut (Cilium 1.20.2,
+``consumeMapChanges`` and ``insertWithPasses``).
+"""
 FIRST = CHECKOUT / "lab" / "kubernetes" / "attack" / "first.c"
 FREESTANDING = (
     "-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-builtin",
@@ -81,8 +106,10 @@ def node_programs() -> Path:
 
     def build(target: Path) -> None:
         progress("cluster: building kubelet, containerd and Cilium from their Go modules (about eight minutes, once)")
-        _build(target, NODE)
         log = target / "build.log"
+        pins = _corrected(target, log)
+        _build(target, NODE, {CILIUM[0]: (f"-modfile={pins}",)})
+        remove_tree(pins.parent)
         (target / "pause").mkdir()
         pause = ["gcc", "-Os", "-Wall", "-Werror", "-static", f"-DVERSION={VERSION}", "-o", str(target / "pause" / "pause")]
         run([*pause, str(_directory(*KUBERNETES, log) / PAUSE)], step="cluster: pause program")
@@ -96,7 +123,8 @@ def node_programs() -> Path:
             shutil.copyfile(file, target / "crd" / file.name)
         run(["chmod", "-R", "u+w", str(target)], step="cluster: programs")
 
-    return ensure("kubernetes-node", _digest(NODE, PAUSE, CILIUM_CRDS, repr(FREESTANDING), FIRST.read_text(encoding="utf-8")), build)
+    made_of = (PAUSE, CILIUM_CRDS, repr((FREESTANDING, CORRECTED)), FIRST.read_text(encoding="utf-8"))
+    return ensure("kubernetes-node", _digest(NODE, *made_of), build)
 
 
 def _digest(builds: Builds, *more: str) -> str:
@@ -114,10 +142,35 @@ def _go_path() -> str:
     return go
 
 
-def _build(target: Path, builds: Builds) -> None:
+def _build(target: Path, builds: Builds, more: Mapping[str, Sequence[str]] | None = None) -> None:
     for name, (module, package) in builds.items():
         stamp = ["-ldflags", f"-s -w -X {_STAMP}={VERSION}"] if package.startswith("k8s.io/") else []
-        _go(["build", *FLAGS, *stamp, "-o", str(target / "bin" / name), package], CHECKOUT / module, target / "build.log", name)
+        flags = [*FLAGS, *stamp, *(more or {}).get(module, ())]
+        _go(["build", *flags, "-o", str(target / "bin" / name), package], CHECKOUT / module, target / "build.log", name)
+
+
+def _corrected(target: Path, log: Path) -> Path:
+    """The pins of Cilium's programs with a corrected copy of its module in its place; the copy lies beside them.
+
+    Raises:
+        StepError: the text to correct is not there, so another release is pinned.
+    """
+    place, (file, found, meant) = target / "corrected", CORRECTED
+    copy = place / "cilium"
+    # Nothing of it was built yet, so nothing has fetched it; what is fetched is checked against go.sum.
+    _go(["mod", "download", CILIUM[1]], CHECKOUT / CILIUM[0], log, "Cilium's module")
+    # Go keeps modules read-only; a copy has to be writable, and removable.
+    shutil.copytree(_directory(*CILIUM, log), copy, copy_function=shutil.copyfile)
+    run(["chmod", "-R", "u+w", str(copy)], step="cluster: Cilium")
+    text = (copy / file).read_text(encoding="utf-8")
+    if text.count(found) != 1:
+        raise StepError("cluster", f"Cilium's {file} is not the one to correct", fix="see whether this release still needs it (build.py)")
+    (copy / file).write_text(text.replace(found, meant), encoding="utf-8")
+    pins = place / "go.mod"
+    shutil.copyfile(CHECKOUT / CILIUM[0] / "go.sum", pins.with_suffix(".sum"))
+    own = (CHECKOUT / CILIUM[0] / "go.mod").read_text(encoding="utf-8")
+    pins.write_text(f"{own}\nreplace {CILIUM[1]} => {copy}\n", encoding="utf-8")
+    return pins
 
 
 def _files(target: Path, log: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from curtilage.commands.enforcement import enforcement, said
 from curtilage.commands.up_platform import PlatformOutcome
+from curtilage.errors import StepError
 from curtilage.probes.pod_cells import BY_CLUSTER_POLICY, BY_POLICY, Lateral, lateral, outward, streamed
 from curtilage.region import load_region
 from curtilage.verdict import Verdict
-from lab.kubernetes import drops, trial
+from lab.kubernetes import build, drops, trial
 
 DENIED = [BY_POLICY]
 
@@ -93,3 +94,18 @@ def test_a_region_on_a_cluster_that_ignores_policies_fails_and_is_said_not_to_be
 def test_no_other_cluster_is_tried_by_us() -> None:
     assert enforcement(load_region("fr-paris")) is None
     assert enforcement(load_region("lab")) is None
+
+
+def test_what_a_module_is_corrected_by_is_refused_where_the_text_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, found, meant = build.CORRECTED
+    module = tmp_path / "module"
+    (module / file).parent.mkdir(parents=True)
+    monkeypatch.setattr(build, "_directory", lambda *_: module)
+    monkeypatch.setattr(build, "_go", lambda *_: None)
+    (module / file).write_text(f"before\n{found}after\n", encoding="utf-8")
+    pins = build._corrected(tmp_path / "one", tmp_path / "log")
+    assert (pins.parent / "cilium" / file).read_text(encoding="utf-8") == f"before\n{meant}after\n"
+    assert pins.read_text(encoding="utf-8").endswith(f"replace {build.CILIUM[1]} => {pins.parent / 'cilium'}\n")
+    (module / file).write_text("another release\n", encoding="utf-8")
+    with pytest.raises(StepError, match="is not the one to correct"):
+        build._corrected(tmp_path / "two", tmp_path / "log")
