@@ -113,6 +113,8 @@ class RunningGateway:
         if connection is None:
             connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20)
             connection.sock = self.connect(sni or host)
+            # As http.client does where it connects itself: else the body waits for the head's acknowledgement, 40 ms a call.
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         sent = {"Host": host, "Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **(headers or {})}
         try:
