@@ -27,11 +27,7 @@ from lab.kubernetes.node import Node
 
 SETTLE_SECONDS = 1.0
 OPENS_WITHIN_SECONDS = 12.0
-"""What is meant to be open is given this long; what is denied gets no such grace.
-
-Seen of Cilium 1.20.2: where a ClusterNetworkPolicy passes on to a NetworkPolicy, an allowed peer is now and then kept out until that
-endpoint is made anew, or for good. It errs to the closed side, so it is helped along here, and said in docs/lab-kubernetes.md.
-"""
+"""What is meant to be open is given this long, in which the agent hears of a new pod; what is denied gets no such grace."""
 PLACES = ("workload", "gateway", "evidence", "init", "rollout", "deletion")
 """Where attackers sit; the order gives each its addresses outside."""
 OTHER_PORT = 9999
@@ -94,7 +90,6 @@ class Matrix:
             answer = self.attack(cells, pods[place])
             deadline = time.monotonic() + OPENS_WITHIN_SECONDS
             while not all(_connected(answer, way) for way in open_ways) and time.monotonic() < deadline:
-                self.node.regenerate()
                 time.sleep(SETTLE_SECONDS)
                 answer = self.attack(cells, pods[place])
             for cell in cells:

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -57,7 +57,7 @@ table inet node {
 """
 """The one rule that Cilium would set of its own if it were to write rules here: what the node itself sends is the node's, so that kubelet's
 probes reach pods (the numbers are Cilium's marks for the host, its proxy and encryption)."""
-EXEC_SECONDS = 120.0
+EXEC_SECONDS, IMPORT_SECONDS = 120.0, 300.0
 
 
 def lacking() -> str | None:
@@ -137,13 +137,13 @@ class Node:
         found = [path for path in [self.log, *(self.directory / f"{name}.log" for name in ("kubelet", "cilium-agent"))] if path.exists()]
         return "\n".join(f"{path.name}:\n{excerpt(path.read_text(encoding='utf-8', errors='replace'), 8)}" for path in found)
 
-    def regenerate(self) -> None:
-        """Let Cilium make every endpoint's policy map anew, from what it knows now."""
-        for item in json.loads(self.run(["cilium-dbg", "endpoint", "list", "-o", "json"])):
-            self.run(["cilium-dbg", "endpoint", "regenerate", str(item["id"])])
-
-    def run(self, argv: Sequence[str], *, stdin: bytes | None = None, timeout_seconds: float = EXEC_SECONDS) -> str:
+    def run(self, argv: Sequence[str], *, stdin: IO[bytes] | None = None, timeout_seconds: float = EXEC_SECONDS) -> str:
         """Run a command as the node sees things (its mounts, processes and network).
+
+        Args:
+            argv: the command.
+            stdin: what it reads.
+            timeout_seconds: it is killed after this time.
 
         Raises:
             StepError: the node is not there, or the command failed.
@@ -152,7 +152,7 @@ class Node:
         document = json.loads((self.directory / "node.json").read_text(encoding="utf-8"))
         environment = {**os.environ, "PATH": document["programs"][0]["env"]["PATH"]}
         try:
-            done = subprocess.run(inside, input=stdin, capture_output=True, timeout=timeout_seconds, check=False, env=environment)
+            done = subprocess.run(inside, stdin=stdin, capture_output=True, timeout=timeout_seconds, check=False, env=environment)
         except subprocess.TimeoutExpired as error:
             raise StepError("node", f"`{argv[0]}` took longer than {timeout_seconds:.0f} s", fix="see the node's logs") from error
         if done.returncode:
@@ -163,13 +163,10 @@ class Node:
     def load(self, layout: Path, name: str) -> None:
         """Give the node an image: an OCI layout of ours, under the name and digest that pods ask for."""
         digest = oci.check(layout)
-        archive = self.directory / "image.tar"
-        run(["tar", "-cf", str(archive), "-C", str(layout), *_LAYOUT], step="cluster: image")
-        try:
-            for argv in (["import", "--local", "--base-name", name, "--digests", str(archive)],):
-                self.run(["ctr", "--address", CONTAINERD, "-n", "k8s.io", "images", *argv], timeout_seconds=300)
-        finally:
-            archive.unlink(missing_ok=True)
+        importing = ["ctr", "--address", CONTAINERD, "-n", "k8s.io", "images", "import", "--local", "--base-name", name, "--digests", "-"]
+        # From one to the other: an image with a model's runtime is gigabytes, and they are on the disk twice already.
+        with subprocess.Popen(["tar", "-cf", "-", "-C", str(layout), *_LAYOUT], stdout=subprocess.PIPE) as archive:
+            self.run(importing, stdin=archive.stdout, timeout_seconds=IMPORT_SECONDS)
         if f"{name}@{digest}" not in self.run(["ctr", "--address", CONTAINERD, "-n", "k8s.io", "images", "ls", "-q"]).split():
             raise StepError("cluster", f"image {name}@{digest} is not on the node after its import", fix="see containerd.log")
 
