@@ -83,10 +83,11 @@ class Keycloak:
             "KC_BOOTSTRAP_ADMIN_PASSWORD": PASSWORD,
             "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx400m",
         }
+        # Its development mode opens a plain port too, 8080 unless told another.
         options = [
             f"--https-port={self.port}", f"--https-certificate-file={folder}/gateway.pem",
             f"--https-certificate-key-file={folder}/gateway.key", f"--hostname={self.base}",
-            "--http-enabled=false", "--http-host=127.0.0.1", "--cache=local", "--import-realm",
+            f"--http-port={free_port()}", "--http-host=127.0.0.1", "--cache=local", "--import-realm",
         ]  # fmt: skip
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
