@@ -203,11 +203,9 @@ class _Reader:
         found: dict[int, bytes | None] = {}
         if len(ends) == 256 and (self.directory / full).is_file():
             found[256] = self._read(full)
-        folder = self.directory / (full + ".p")
-        if folder.is_dir():
-            for path in folder.iterdir():
-                if path.name.isdigit():
-                    found[int(path.name)] = self._read(f"{full}.p/{path.name}")
+        for name in _names(self.directory / (full + ".p")):
+            if name.isdigit():
+                found[int(name)] = self._read(f"{full}.p/{name}")
         if needed > 0 and needed not in found and 256 not in found:
             content = self._read(full) if self.live else None  # it has filled up since this checkpoint
             if content is None or content[: len(raw)] != raw:
@@ -244,7 +242,7 @@ class _Reader:
 
     def _tail(self) -> list[bytes]:
         folder, next_index, tail = self.directory / "wal", self.head.size, list[bytes]()
-        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        names = _names(folder)
         for place, name in enumerate(names):
             raw = self._read(f"wal/{name}")
             if raw is None:
@@ -316,6 +314,14 @@ class _Reader:
         index = int(match[2].replace("x", "").replace("/", ""))
         count = total if match[1] == "entries" else total // 256 ** int(match[1])
         return self.live or (path == tile_name(match[1], index, width) and width <= 256 and index * 256 + width <= count)
+
+
+def _names(folder: Path) -> list[str]:
+    """What a directory holds, sorted; nothing when there is none, or when its writer took it away as it was read."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_live(directory: Path) -> bool:

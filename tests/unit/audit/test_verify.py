@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import asyncio
 import base64
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -196,6 +198,26 @@ def test_a_ledger_verifies_while_it_is_written(tmp_path: Path, signer: Signer) -
         assert ledger.stats.checkpoints > 3
 
     asyncio.run(run())
+
+
+def test_partial_tiles_that_are_taken_away_while_they_are_read_are_no_fault(
+    write: Write, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = write(300, every=100)
+    litter = directory / "tile/0/000.p"
+    litter.mkdir()
+    (litter / "1").write_bytes((directory / "tile/0/000").read_bytes()[:32])
+    listed, taken = os.listdir, list[str]()
+
+    def take(path: Any) -> list[str]:
+        if Path(path) == litter:
+            shutil.rmtree(litter)
+            taken.append(str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", take)
+    assert verify(directory, str(signer.verifier)).problems == []
+    assert taken
 
 
 def test_an_export_is_a_whole_log_that_verifies(write: Write, signer: Signer, tmp_path: Path) -> None:
