@@ -39,6 +39,7 @@ _CACHES = {
     "TORCHINDUCTOR_CACHE_DIR": f"{CACHE}/inductor",
     "TRITON_CACHE_DIR": f"{CACHE}/triton",
 }
+_TMP = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 - a pod's own, not a shared directory
 _QUANTIZED = {Quantization.AWQ_INT4: "awq_marlin", Quantization.GPTQ_INT4: "gptq_marlin", Quantization.FP8: "fp8"}
 
 
@@ -124,7 +125,8 @@ def _pod(region: Region, item: Serving) -> dict[str, Any]:
                 "args": ["model", "verify", directory(item), "--key", "/etc/curtilage/model-signing.pub"],
                 "securityContext": CONTAINER_SANDBOX,
                 "resources": {"requests": {"cpu": "1", "memory": "512Mi"}, "limits": {"cpu": "4", "memory": "1Gi"}},
-                "volumeMounts": [weights, {"name": "signers", "mountPath": "/etc/curtilage", "readOnly": True}],
+                # The verifier hands the signature that it judged to the library as a file of its own; its root is read-only.
+                "volumeMounts": [weights, {"name": "signers", "mountPath": "/etc/curtilage", "readOnly": True}, _TMP],
             }
         ],
         "containers": [_container(item, weights)],
@@ -183,7 +185,7 @@ def _container(item: Serving, weights: dict[str, Any]) -> dict[str, Any]:
         "volumeMounts": [
             weights,
             {"name": "cache", "mountPath": CACHE},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a pod's own memory, not a shared directory
+            _TMP,
             {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - likewise
         ],
     }

@@ -72,6 +72,18 @@ def test_every_sealed_namespace_denies_both_ways_and_no_pod_has_a_resolver(name:
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
+def test_a_container_whose_root_is_read_only_has_a_place_for_temporary_files(name: str) -> None:
+    found = 0
+    for item in (item for item in objects(name) if item["kind"] in ("Deployment", "StatefulSet")):
+        pod = item["spec"]["template"]["spec"]
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+            assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}, container["name"]
+            found += 1
+    assert found >= 3
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
 def test_the_gateway_accepts_its_configuration_and_sends_only_to_services_of_the_region(name: str) -> None:
     from curtilage.gateway.config import GatewayConfig  # the gateway's own code loads in a second; one test needs it
 
