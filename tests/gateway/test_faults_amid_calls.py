@@ -35,6 +35,20 @@ def ask(gateway, surface, **more):
     return gateway.request("POST", path, {**body, **more}, host=host)
 
 
+def streams_under_way(gateway, model) -> tuple[list[threading.Thread], dict[str, bytes]]:
+    """A slow stream in each dialect, both begun: their threads, and host → what it was answered, there once its thread has ended."""
+    model.pace_seconds, model.say = 0.1, lambda body: "word " * 300
+    answers: dict[str, bytes] = {}
+    threads = [
+        threading.Thread(target=lambda surface=surface: answers.__setitem__(surface[0], ask(gateway, surface, stream=True).raw))
+        for surface in (OPENAI, ANTHROPIC)
+    ]
+    for thread in threads:
+        thread.start()
+    until(lambda: model.open_streams == 2)
+    return threads, answers
+
+
 def until(true, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -66,15 +80,7 @@ def verified(gateway) -> dict:
 
 @pytest.mark.parametrize("what", ["key", "wall"])
 def test_access_that_ends_amid_a_stream_ends_the_stream_in_its_dialect_and_is_recorded(gateway, model, what) -> None:
-    model.pace_seconds, model.say = 0.1, lambda body: "word " * 300
-    answers: dict[str, bytes] = {}
-    threads = [
-        threading.Thread(target=lambda surface=surface: answers.__setitem__(surface[0], ask(gateway, surface, stream=True).raw))
-        for surface in (OPENAI, ANTHROPIC)
-    ]
-    for thread in threads:
-        thread.start()
-    until(lambda: model.open_streams == 2)
+    threads, answers = streams_under_way(gateway, model)
     directory = open_directory(gateway.directory / "matters.db")
     snapshot = directory.snapshot()
     key = snapshot.keys[gateway.key.split("-")[1]]

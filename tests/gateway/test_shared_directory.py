@@ -15,7 +15,7 @@ from curtilage.gateway.setup import IdentitySpec, provision
 from curtilage.matters.opening import open_directory
 from tests import postgres
 from tests.gateway.conftest import MockModel, RunningGateway, written
-from tests.gateway.test_faults_amid_calls import ANTHROPIC, OPENAI, ask, ended, until, verified
+from tests.gateway.test_faults_amid_calls import ANTHROPIC, OPENAI, ask, ended, streams_under_way, until, verified
 
 
 @pytest.fixture(scope="module")
@@ -122,15 +122,7 @@ def test_a_database_killed_amid_calls_ends_them_in_their_dialect_on_record_and_n
 ) -> None:
     gateway = pair[0]
     assert ask(gateway, OPENAI).status == 200
-    model.pace_seconds, model.say = 0.1, lambda body: "word " * 300
-    answers: dict[str, bytes] = {}
-    threads = [
-        threading.Thread(target=lambda surface=surface: answers.__setitem__(surface[0], ask(gateway, surface, stream=True).raw))
-        for surface in (OPENAI, ANTHROPIC)
-    ]
-    for thread in threads:
-        thread.start()
-    until(lambda: model.open_streams == 2)
+    threads, answers = streams_under_way(gateway, model)
     database.stop()
     try:
         for thread in threads:
