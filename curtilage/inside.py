@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 # RFC 1918 and 4193, loopback, and the documentation ranges the lab region uses. Link-local is not among them: 169.254.169.254 is a
 # cloud's metadata service.
@@ -28,3 +28,12 @@ NETWORKS = tuple(
 def is_inside(address: IPv4Address | IPv6Address) -> bool:
     """Whether it is a private, loopback or documentation address."""
     return any(address in network for network in NETWORKS)
+
+
+def is_address(text: str) -> bool:
+    """Whether a host's text is an address rather than a name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

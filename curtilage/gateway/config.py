@@ -50,7 +50,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from curtilage.errors import ConfigError
 from curtilage.gateway.surfaces import SURFACES, Task
 from curtilage.gateway.tokens import Issuer
-from curtilage.inside import is_inside
+from curtilage.inside import is_address, is_inside
 from curtilage.sanitize.fields import DEFAULT_FIELD_RULES, FieldRules
 
 Address = IPv4Address | IPv6Address
@@ -191,7 +191,7 @@ class GatewayConfig(_Part):
     @classmethod
     def _names_are_exact(cls, value: dict[str, str]) -> dict[str, str]:
         for name in value:
-            if not _NAME.fullmatch(name) and not _is_address(name):
+            if not _NAME.fullmatch(name) and not is_address(name):
                 raise ValueError(f"{name!r} is not a lower-case host name or an address; there are no wildcards")
         unknown = set(value.values()) - {"any", *SURFACES}
         if unknown:
@@ -226,14 +226,6 @@ class GatewayConfig(_Part):
         if self.workers > 1 and any(entry.port == 0 for entry in self.listen):
             raise ValueError("several workers share one port, so it has to be named; port 0 lets each take another")
         return self
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def upstream_url(url: str) -> str:

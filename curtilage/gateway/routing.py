@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.surfaces import SURFACES, Asked, Dialect, Operation, Route
+from curtilage.inside import is_address
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _SEGMENT = r"[A-Za-z0-9._@~-]+"
@@ -90,7 +90,7 @@ class Router:
             raise Refusal(Reason.ROUTE_UNKNOWN, "the gateway does not answer for this name")
         sni = facts.get("sni")
         # An address is never sent as SNI (RFC 6066 section 3), so only a name must be there.
-        if sni != host and not (sni is None and _is_address(host)) and facts.get("tls", False):
+        if sni != host and not (sni is None and is_address(host)) and facts.get("tls", False):
             raise Refusal(Reason.HOST_MISMATCH, "the TLS server name and the Host header are not the same")
         return host
 
@@ -147,11 +147,3 @@ def _split(value: bytes) -> tuple[str, str, str]:
         inside, bracket, rest = text[1:].partition("]")
         return inside if bracket else "", ":" if rest else "", rest.removeprefix(":")
     return text.partition(":")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
