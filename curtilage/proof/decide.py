@@ -24,12 +24,11 @@ from curtilage.proof.formula import EXPIRED, Algebra, B, Concrete, Formula, Klee
 from curtilage.proof.kernel import KernelLacksError, load
 from curtilage.proof.packet import PATHS, Packet
 from curtilage.proof.report import OUT_OF_SCOPE, About, Finding, ProofResult
-from curtilage.proof.ruleset import Ruleset, read
+from curtilage.proof.ruleset import UNNAMED_LINK, Ruleset, Stage, read
 from curtilage.proof.walk import Step, Walker
 from curtilage.proof.witness import Witness, describe, minimise
 from curtilage.verdict import Verdict, worst
 
-UNNAMED_UPLINK = "uplink"
 SOURCES = {
     "output": "a process on this host",
     "forward": "a packet forwarded for another machine or namespace",
@@ -62,23 +61,19 @@ class Model:
 
     def __init__(self, ruleset: Ruleset, *, uplinks: Sequence[str] = ()) -> None:
         self.ruleset = ruleset
-        named = tuple(uplinks) or self._default_uplinks(ruleset)
-        self.uplinks = named
-        self.interfaces = tuple(sorted({"lo", *ruleset.interfaces, *named}))
-        self._formulas: dict[tuple[int, str], Formula] = {}
+        known = tuple(name for name in ruleset.interfaces if name != "lo")
+        guarded = [name for name in ruleset.egress_devices if name != "lo"]
+        # Each link that the ruleset names, those with an egress chain first, and an unnamed one unless such a chain names the uplink.
+        # Never none: a proof about packets that have no way out would hold of anything.
+        others = sorted({*known, *(() if guarded else (UNNAMED_LINK,))} - {*guarded})
+        self.uplinks = tuple(uplinks) or (*guarded, *others)
+        self.interfaces = tuple(sorted({"lo", *ruleset.interfaces, *self.uplinks}))
+        self._formulas: dict[tuple[int, Stage], Formula] = {}
 
     @classmethod
     def of(cls, text: str, *, file: Any = None, uplinks: Sequence[str] = ()) -> Model:
         """Load the text in the kernel and read it back."""
         return cls(read(load(text, file=file)), uplinks=uplinks)
-
-    @staticmethod
-    def _default_uplinks(ruleset: Ruleset) -> tuple[str, ...]:
-        """Links a packet may leave by: those the ruleset names as such, and an unnamed one unless an egress chain names the uplink."""
-        guarded = {name for name in ruleset.egress_devices if name != "lo"}
-        found = guarded | {name for name in ruleset.leaving if name != "lo"}
-        # Never none: a proof about packets that have no way out would hold of anything.
-        return tuple(sorted(found if guarded else found | {UNNAMED_UPLINK}))
 
     @property
     def formulas(self) -> Iterable[Formula]:
@@ -106,7 +101,7 @@ class Model:
 
     def evaluate(self, packet: Packet) -> tuple[str, list[Step], list[str]]:
         """``allow``, ``deny`` or ``not_proven`` for one packet, with its path and what was not decided."""
-        uplink = self.uplinks[0] if self.uplinks else UNNAMED_UPLINK
+        uplink = self.uplinks[0] if self.uplinks else UNNAMED_LINK
         return self.decide(packet.hook, packet.values(self.interfaces, uplink))
 
     def decide(self, start: str, values: dict[str, int], without: str = "") -> tuple[str, list[Step], list[str]]:

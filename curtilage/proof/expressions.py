@@ -9,7 +9,7 @@ from typing import Any
 
 from curtilage.proof.fields import CT_STATES, ETHERTYPE, IS_PARSED, L4, TRACKED, WIDTHS, link, payload
 from curtilage.proof.formula import FALSE, TRUE, All, Either, Formula, Not, Test, Unknown, equals
-from curtilage.proof.ruleset import Chain, Ruleset
+from curtilage.proof.ruleset import Chain, Ruleset, Stage
 
 NFPROTO = {2: "ip", 3: "arp", 10: "ip6", "ipv4": "ip", "arp": "arp", "ipv6": "ip6"}
 FREE_META = ("mark", "skuid", "skgid", "priority", "length", "cgroup", "day", "hour")
@@ -39,10 +39,10 @@ Intervals = list[tuple[int, int]]
 
 
 class Expressions:
-    """Reads the expressions of one ruleset at one hook."""
+    """Reads the expressions of one ruleset at one stage."""
 
-    def __init__(self, ruleset: Ruleset, interfaces: Sequence[str], chain: Chain, hook: str, *, by_wire: bool = False) -> None:
-        self.ruleset, self.chain, self.hook, self.by_wire = ruleset, chain, hook, by_wire
+    def __init__(self, ruleset: Ruleset, interfaces: Sequence[str], chain: Chain, stage: Stage, *, by_wire: bool = False) -> None:
+        self.ruleset, self.chain, self.stage, self.by_wire = ruleset, chain, stage, by_wire
         self.links = {name: number for number, name in enumerate(interfaces, start=1)}
 
     def match(self, body: dict[str, Any]) -> Formula:
@@ -168,6 +168,8 @@ class Expressions:
         if kind == "meta":
             return self._meta(body["key"])
         if kind == "ct":
+            if not self.stage.tracked:
+                raise Undecided(f"ct {body['key']} before connection tracking has seen the packet")
             if body["key"] == "state" and "dir" not in body:
                 return Operand("ct.state", TRUE, "ct state")
             if body["key"] == "direction":
@@ -193,7 +195,7 @@ class Expressions:
         return Operand(found[0], found[1], "l4" if found[0] == "l4proto" else kind)
 
     def _link_field(self, name: str, kind: str) -> Operand:
-        found = link(name, self.hook)
+        found = link(name, self.stage.hook)
         if found is None:
             raise Undecided(f"ether {name}")
         return Operand(found[0], found[1], kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,26 @@ class Chain:
         return f"{self.family} {self.table} {self.name}"
 
 
+TRACKING_PRIORITY = -200
+"""Where the kernel looks a packet's connection up: NF_IP_PRI_CONNTRACK."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where on its way a packet meets a chain: the hook, and what the base chain there is."""
+
+    hook: str
+    tracked: bool = True
+    """Connection tracking has seen the packet; before, its state reads as invalid whatever it will be."""
+    kind: str | None = None
+
+    @classmethod
+    def of(cls, hook: str, chain: Chain) -> Stage:
+        """The stage of a base chain."""
+        early = hook == "ingress" or (hook in ("prerouting", "output") and chain.priority <= TRACKING_PRIORITY)
+        return cls(hook, not early, chain.kind)
+
+
 @dataclass(frozen=True)
 class Collection:
     """A named set or map. One that can change by itself, by packets or by time, has no contents the model could trust."""
@@ -64,7 +84,6 @@ class Ruleset:
     chains: Mapping[tuple[str, str, str], Chain]
     collections: Mapping[tuple[str, str, str], Collection]
     interfaces: tuple[str, ...]
-    leaving: tuple[str, ...]
     sets_mark: bool
 
     def base_chains(self, hook: str) -> list[Chain]:
@@ -84,7 +103,7 @@ class Ruleset:
 
 def read(loaded: Loaded) -> Ruleset:
     """Read what the kernel listed."""
-    texts, devices = _listing(loaded.listing)
+    texts, devices, dormant = _listing(loaded.listing)
     hidden = _hidden(loaded.code)
     rules: dict[tuple[str, str, str], list[Rule]] = {}
     sets_mark, updated = False, set()
@@ -113,7 +132,7 @@ def read(loaded: Loaded) -> Ruleset:
             table=document["table"],
             name=document["name"],
             kind=document.get("type"),
-            hook=document.get("hook"),
+            hook=None if place[:2] in dormant else document.get("hook"),
             priority=int(document.get("prio", 0)),
             policy=document.get("policy", "accept"),
             devices=tuple([declared] if isinstance(declared, str) else declared) or devices.get(place, ()),
@@ -133,7 +152,7 @@ def read(loaded: Loaded) -> Ruleset:
             collections[place] = Collection(
                 document["name"], tuple([types] if isinstance(types, str) else types), tuple(document.get("elem", ())), changes
             )
-    return Ruleset(chains, collections, *_interfaces(loaded, chains.values()), sets_mark)
+    return Ruleset(chains, collections, _interfaces(loaded, chains.values()), sets_mark)
 
 
 def _kind(loaded: Loaded, kind: str) -> Iterable[dict[str, Any]]:
@@ -152,17 +171,23 @@ _CHAIN = re.compile(r"^\tchain (\S+) \{")
 _RULE = re.compile(r"^\t\t(.*) # handle (\d+)$")
 _LINK = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,14}$")
 _LINK_KEY = re.compile(r"'[io]if(name)?'")
+UNNAMED_LINK = "uplink"
+_LINK_TYPES = ("ifname", "iface_index")
+_DORMANT = re.compile(r"^\tflags .*\bdormant\b")
 _DEVICE = re.compile(r"\bdevices? (?:= )?(\{[^}]*\}|\S+)")
 
 
-def _listing(text: str) -> tuple[dict[tuple[str, str, str, int], str], dict[tuple[str, str, str], tuple[str, ...]]]:
-    """Rule texts by handle, and the devices of base chains, which this JSON leaves out."""
+def _listing(text: str) -> tuple[dict[tuple[str, str, str, int], str], dict[tuple[str, str, str], tuple[str, ...]], set[Key]]:
+    """Rule texts by handle; the devices of base chains and the tables whose chains no hook runs, which this JSON leaves out."""
     texts: dict[tuple[str, str, str, int], str] = {}
     devices: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    dormant: set[Key] = set()
     table, chain, pending = ("", ""), "", ""
     for line in text.splitlines():
         if found := _TABLE.match(line):
             table = (found[1], found[2])
+        elif _DORMANT.match(line):
+            dormant.add(table)
         elif found := _CHAIN.match(line):
             chain, pending = found[1], ""
         elif chain and line.strip().startswith("type ") and " hook " in line:
@@ -176,7 +201,7 @@ def _listing(text: str) -> tuple[dict[tuple[str, str, str, int], str], dict[tupl
             if found := _RULE.match(f"\t\t{pending}"):
                 texts[*table, chain, int(found[2])] = found[1]
                 pending = ""
-    return texts, devices
+    return texts, devices, dormant
 
 
 _RULE_CODE = re.compile(r"^(\S+) (\S+) (\S+) (\d+)(?: \d+)?\s*$")
@@ -201,28 +226,24 @@ def _hidden(code: str) -> dict[tuple[str, str, str, int], int]:
     return found
 
 
-def _interfaces(loaded: Loaded, chains: Iterable[Chain]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every interface name the ruleset knows, and those it knows as a way out; a wildcard stands for one name that it matches."""
+def _interfaces(loaded: Loaded, chains: Iterable[Chain]) -> tuple[str, ...]:
+    """Every interface name the ruleset knows; a wildcard stands for one name that it matches, "every link but" for one without a name."""
     known = {device for chain in chains for device in chain.devices}
-    leaving: set[str] = set()
     for item in loaded.objects:
         for expression in _expressions(item.get("rule", {}).get("expr", [])):
             for left, right in (("left", "right"), ("key", "data")):
-                direction = _LINK_KEY.search(str(expression.get(left, "")))
-                if direction:
-                    names = set(_keys(expression.get(right)))
-                    known |= names
-                    leaving |= names if "oif" in str(expression[left]) else set()
-        for kind in ("set", "map"):
-            if "ifname" in str(item.get(kind, {}).get("type")):
-                names = set(_keys({"set": item[kind].get("elem", [])}))
+                operand = expression.get(left)
+                parts = operand["concat"] if isinstance(operand, dict) and "concat" in operand else [operand]
+                at = [number for number, part in enumerate(parts) if _LINK_KEY.search(str(part))]
+                names = set(_keys(expression.get(right), at))
                 known |= names
-                leaving |= names
-    return _links(known), _links(leaving)
-
-
-def _links(names: Iterable[str]) -> tuple[str, ...]:
-    plain = {f"{name[:-1]}0" if name.endswith("*") else name for name in names}
+                if expression.get("op") == "!=" and "'oif" in str(operand) and names - {"lo"}:
+                    known.add(UNNAMED_LINK)
+        for kind in ("set", "map"):
+            types = item.get(kind, {}).get("type", ())
+            at = [number for number, name in enumerate([types] if isinstance(types, str) else types) if name in _LINK_TYPES]
+            known |= set(_keys({"set": item[kind].get("elem", [])}, at)) if at else set()
+    plain = {f"{name[:-1]}0" if name.endswith("*") else name for name in known}
     return tuple(sorted(name for name in plain if _LINK.match(name)))
 
 
@@ -235,15 +256,17 @@ def _expressions(statements: Iterable[Any]) -> Iterable[dict[str, Any]]:
                     yield statement[kind]
 
 
-def _keys(value: Any) -> Iterable[str]:
-    """Strings among the values or keys of a right-hand side, at any depth of ranges and concatenations; never a map's verdicts."""
-    if isinstance(value, str):
+def _keys(value: Any, at: Sequence[int]) -> Iterable[str]:
+    """Strings at some places of the values or keys of a right-hand side, at any depth of ranges; never a map's verdicts."""
+    if isinstance(value, str) and at:
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _keys(item)
+            yield from _keys(item, at)
     elif isinstance(value, dict):
-        for kind in ("concat", "range", "elem", "val"):
-            yield from _keys(value.get(kind))
+        if isinstance(parts := value.get("concat"), list):
+            yield from _keys([parts[number] for number in at if number < len(parts)], at)
+        for kind in ("range", "elem", "val"):
+            yield from _keys(value.get(kind), at)
         for item in value.get("set", []) if isinstance(value.get("set"), list) else [value.get("set")]:
-            yield from _keys(item[0] if isinstance(item, list) else item)
+            yield from _keys(item[0] if isinstance(item, list) else item, at)

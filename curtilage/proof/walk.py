@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from curtilage.proof.expressions import Expressions, Undecided
-from curtilage.proof.fields import ETHERTYPE
-from curtilage.proof.formula import TRUE, Algebra, B, Either, Formula, Kleene, Unknown, equals, one_of
-from curtilage.proof.ruleset import Chain, Rule, Ruleset
+from curtilage.proof.fields import CT_NEW, CT_RELATED, ETHERTYPE
+from curtilage.proof.formula import TRUE, Algebra, All, B, Either, Formula, Kleene, Unknown, equals, one_of
+from curtilage.proof.ruleset import Chain, Rule, Ruleset, Stage
 
 HARMLESS = frozenset({"counter", "log", "notrack", "last", "comment"})
 """Statements that decide nothing."""
@@ -54,6 +54,9 @@ FAMILIES: dict[str, Formula] = {
     "bridge": TRUE,
 }
 
+OPENS = All((one_of("ct.state", (CT_NEW, CT_RELATED)), Unknown("whether a chain of type nat is run for a packet")))
+"""What a chain of type nat may be run for: a connection's first packet (nf_nat_inet_fn), and not even that where nothing tracks them."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -87,8 +90,8 @@ class Walker(Generic[B]):
     algebra: Algebra[B]
     interfaces: Sequence[str]
     trace: list[Step] | None = None
-    _done: dict[tuple[str, str, str, str], Outcome[B]] = field(default_factory=dict)
-    formulas: dict[tuple[int, str], Formula] = field(default_factory=dict)
+    _done: dict[tuple[str, str, str, Stage], Outcome[B]] = field(default_factory=dict)
+    formulas: dict[tuple[int, Stage], Formula] = field(default_factory=dict)
 
     def hook(self, name: str, reach: Kleene[B], families: Sequence[str] = ("inet", "ip", "ip6", "arp", "netdev")) -> Outcome[B]:
         """Every base chain of a hook in turn, for packets under ``reach``."""
@@ -101,7 +104,7 @@ class Walker(Generic[B]):
             entering = algebra.both(total.accept, applies)
             if algebra.never(entering):
                 continue
-            found = self._chain(chain, name, entering)
+            found = self._chain(chain, Stage.of(name, chain), entering)
             around = algebra.both(total.accept, algebra.inverse(applies))
             kept, ended = (found.accept, found.back) if chain.policy == "accept" else (found.accept, algebra.false)
             if self.trace is not None and not algebra.never(found.back):
@@ -118,18 +121,18 @@ class Walker(Generic[B]):
             side = "oif" if hook == "egress" else "iif"
             numbers = tuple(number for number, name in enumerate(self.interfaces, start=1) if name in chain.devices)
             return one_of(side, numbers)
-        return FAMILIES[chain.family]
+        return All((FAMILIES[chain.family], OPENS)) if chain.kind == "nat" else FAMILIES[chain.family]
 
     def _value(self, formula: Formula) -> Kleene[B]:
         return self.algebra.value(formula)
 
-    def _chain(self, chain: Chain, hook: str, reach: Kleene[B]) -> Outcome[B]:
+    def _chain(self, chain: Chain, stage: Stage, reach: Kleene[B]) -> Outcome[B]:
         """A chain for packets under ``reach``. All packets at once: walked once and reused, so that many jumps cost no more than one."""
         if self.trace is not None:
-            return self._rules(chain, hook, reach)
-        key = (chain.family, chain.table, chain.name, hook)
+            return self._rules(chain, stage, reach)
+        key = (chain.family, chain.table, chain.name, stage)
         if key not in self._done:
-            self._done[key] = self._rules(chain, hook, self.algebra.true)
+            self._done[key] = self._rules(chain, stage, self.algebra.true)
         once, both = self._done[key], self.algebra.both
         return Outcome(
             both(reach, once.accept),
@@ -139,31 +142,31 @@ class Walker(Generic[B]):
             [(both(reach, taint), reason) for taint, reason in once.taints],
         )
 
-    def _rules(self, chain: Chain, hook: str, reach: Kleene[B]) -> Outcome[B]:
+    def _rules(self, chain: Chain, stage: Stage, reach: Kleene[B]) -> Outcome[B]:
         algebra = self.algebra
         outcome = Outcome(algebra.false, algebra.false, algebra.false, algebra.false)
         for rule in chain.rules:
             if algebra.never(reach):
                 break
-            reach = self._rule(chain, rule, hook, reach, outcome)
+            reach = self._rule(chain, rule, stage, reach, outcome)
         outcome.back = algebra.any(outcome.back, reach)
         return outcome
 
-    def _rule(self, chain: Chain, rule: Rule, hook: str, reach: Kleene[B], outcome: Outcome[B]) -> Kleene[B]:
+    def _rule(self, chain: Chain, rule: Rule, stage: Stage, reach: Kleene[B], outcome: Outcome[B]) -> Kleene[B]:
         """One rule; returns which packets go on to the next."""
         algebra = self.algebra
-        expressions = Expressions(self.ruleset, self.interfaces, chain, hook, by_wire=rule.by_wire)
+        expressions = Expressions(self.ruleset, self.interfaces, chain, stage, by_wire=rule.by_wire)
         on = algebra.false
         for statement in rule.statements:
             ((kind, body),) = statement.items()
             if kind in HARMLESS:
                 continue
             if kind == "match":
-                holds = self._value(self._formula(expressions, rule, hook, body))
+                holds = self._value(self._formula(expressions, rule, stage, body))
                 on = algebra.any(on, algebra.both(reach, algebra.inverse(holds)))
                 reach = algebra.both(reach, holds)
             elif kind == "vmap":
-                broken, going = self._vmap(expressions, chain, rule, hook, body, reach, outcome)
+                broken, going = self._vmap(expressions, chain, rule, stage, body, reach, outcome)
                 on, reach = algebra.any(on, broken), going
             elif kind in MAYBE:
                 holds = algebra.unknown(Unknown(f"{chain.title} handle {rule.handle}: {MAYBE[kind]}"))
@@ -175,21 +178,21 @@ class Walker(Generic[B]):
                 on = algebra.any(on, algebra.both(reach, algebra.inverse(holds)))
                 reach = algebra.both(reach, holds)
             elif kind == "mangle":
-                self._mangle(chain, rule, body, reach, outcome)
+                self._mangle(chain, rule, stage, body, reach, outcome)
             elif kind in REWRITES:
                 outcome.taints.append((reach, f"{chain.title} handle {rule.handle}: {REWRITES[kind]}"))
                 if kind in ("snat", "dnat", "masquerade", "redirect"):
                     self._note(chain, rule, kind, reach)
                     outcome.accept, reach = algebra.any(outcome.accept, reach), algebra.false
             else:
-                reach, more = self._verdict(chain, rule, hook, kind, body, reach, outcome)
+                reach, more = self._verdict(chain, rule, stage, kind, body, reach, outcome)
                 on = algebra.any(on, more)
             if algebra.never(reach):
                 break
         return algebra.any(on, reach)
 
-    def _formula(self, expressions: Expressions, rule: Rule, hook: str, body: Mapping[str, Any]) -> Formula:
-        key = (id(body), hook)
+    def _formula(self, expressions: Expressions, rule: Rule, stage: Stage, body: Mapping[str, Any]) -> Formula:
+        key = (id(body), stage)
         if key not in self.formulas:
             formula = expressions.match(dict(body))
             if isinstance(formula, Unknown):
@@ -198,7 +201,14 @@ class Walker(Generic[B]):
         return self.formulas[key]
 
     def _vmap(
-        self, expressions: Expressions, chain: Chain, rule: Rule, hook: str, body: Mapping[str, Any], reach: Kleene[B], outcome: Outcome[B]
+        self,
+        expressions: Expressions,
+        chain: Chain,
+        rule: Rule,
+        stage: Stage,
+        body: Mapping[str, Any],
+        reach: Kleene[B],
+        outcome: Outcome[B],
     ) -> tuple[Kleene[B], Kleene[B]]:
         """A verdict map: returns the packets that no element matches, and those that go on within the rule."""
         algebra = self.algebra
@@ -214,13 +224,13 @@ class Walker(Generic[B]):
             if algebra.never(hit):
                 continue
             ((kind, target),) = verdict.items()
-            rest, on = self._verdict(chain, rule, hook, kind, target, hit, outcome)
+            rest, on = self._verdict(chain, rule, stage, kind, target, hit, outcome)
             unmatched = algebra.any(unmatched, on)
             going = algebra.any(going, rest)
         return unmatched, going
 
     def _verdict(
-        self, chain: Chain, rule: Rule, hook: str, kind: str, body: Any, reach: Kleene[B], outcome: Outcome[B]
+        self, chain: Chain, rule: Rule, stage: Stage, kind: str, body: Any, reach: Kleene[B], outcome: Outcome[B]
     ) -> tuple[Kleene[B], Kleene[B]]:
         """A verdict: returns what goes on within the rule, and what goes on to the next rule."""
         algebra = self.algebra
@@ -239,11 +249,13 @@ class Walker(Generic[B]):
             self._note(chain, rule, kind, reach)
             outcome.drop = algebra.any(outcome.drop, reach)
             outcome.reject = algebra.any(outcome.reject, reach)
+            if stage.hook == "ingress":
+                outcome.taints.append((reach, f"{chain.title} handle {rule.handle}: an answer that goes straight to the link"))
             return nothing, nothing
         if kind in ("jump", "goto"):
             target = self.ruleset.chains[chain.family, chain.table, body["target"]]
             self._note(chain, rule, f"{kind} {target.name}", reach)
-            found = self._chain(target, hook, reach)
+            found = self._chain(target, stage, reach)
             outcome.accept = algebra.any(outcome.accept, found.accept)
             outcome.drop = algebra.any(outcome.drop, found.drop)
             outcome.reject = algebra.any(outcome.reject, found.reject)
@@ -264,10 +276,10 @@ class Walker(Generic[B]):
         outcome.drop = algebra.any(outcome.drop, algebra.doubt(reach))
         outcome.taints.append((reach, f"{chain.title} handle {rule.handle}: {reason}"))
 
-    def _mangle(self, chain: Chain, rule: Rule, body: Any, reach: Kleene[B], outcome: Outcome[B]) -> None:
+    def _mangle(self, chain: Chain, rule: Rule, stage: Stage, body: Any, reach: Kleene[B], outcome: Outcome[B]) -> None:
         key = body.get("key", {})
         name = (key.get("meta") or key.get("ct") or {}).get("key") if isinstance(key, dict) else None
-        if name not in HARMLESS_MANGLE:
+        if name not in HARMLESS_MANGLE or (name == "mark" and stage.kind == "route"):
             outcome.taints.append((reach, f"{chain.title} handle {rule.handle}: it rewrites {name or next(iter(key), 'the packet')}"))
 
     def _note(self, chain: Chain, rule: Rule, verdict: str, reach: Kleene[B]) -> None:

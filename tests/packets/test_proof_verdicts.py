@@ -101,6 +101,22 @@ FAILS = {
         + "}\n",
         {"nft-output-ip4"} | V4_RAW,
     ),
+    "a table whose chains no hook runs": (
+        ruleset(extra="flags dormant", egress="accept"),
+        {"nft-output-ip4", "nft-output-ip6", "nft-forward-ip4", "nft-forward-ip6"} | V4_RAW,
+    ),
+    "a chain for addresses to translate, which sees first packets alone": (
+        "table inet t {\nchain o {\ntype nat hook output priority -100; policy drop;\n}\n" + SHUT + "}\n",
+        {"nft-output-ip4", "nft-output-ip6"} | V4_RAW,
+    ),
+    "an interface that packets come in by, and may leave by": (
+        ruleset(output="accept", input_='iifname "eth1" accept', egress=""),
+        {"nft-output-ip4", "nft-output-ip6"} | V4_RAW,
+    ),
+    "every interface but the one with an egress chain": (
+        ruleset(output='oifname != "eth0" accept', egress=""),
+        {"nft-output-ip4", "nft-output-ip6"} | V4_RAW,
+    ),
     "an interface that is another way out": (ruleset(output='oifname "wg0" accept'), {"nft-output-ip4", "nft-output-ip6"} | V4_RAW),
 }
 
@@ -131,6 +147,16 @@ DOUBTS = {
         extra="chain nat {\ntype nat hook output priority -100; policy accept;\nip daddr 192.0.2.9 dnat ip to 198.51.100.9\n}"
     ),
     "a copy to another link": ruleset(egress=f'ip daddr 192.0.2.9 dup to "eth0"\n{EGRESS}'),
+    "a state before connection tracking has seen the packet": ruleset(
+        output=f"{INSIDE_ONLY}\nct state invalid drop\naccept",
+        extra="chain early {\ntype filter hook output priority raw; policy accept;\n" + INSIDE_ONLY + "\nct state != invalid drop\n}",
+        egress=OPEN_EGRESS,
+    ),
+    "a mark by which packets are routed anew": ruleset(
+        extra="chain again {\ntype route hook output priority 100; policy accept;\nmeta mark set 1\n}"
+    ),
+    "a rejection that goes straight to the link": f"{ruleset()}table netdev early {{\nchain i {{\n"
+    'type filter hook ingress device "eth0" priority 0; policy accept;\nip daddr 192.0.2.21 reject\n}\n}\n',
     "routes": ruleset(output="fib daddr type local accept", egress=OPEN_EGRESS),
 }
 
