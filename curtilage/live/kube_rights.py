@@ -29,12 +29,18 @@ OPENS: tuple[tuple[str, str, frozenset[str], str], ...] = (
     (ADMISSION, "validatingadmissionpolicybindings", CHANGES, "change admission bindings"),
     (ADMISSION, "mutatingwebhookconfigurations", WRITES, "write webhooks that rewrite objects"),
     (ADMISSION, "mutatingadmissionpolicies", WRITES, "write policies that rewrite objects"),
+    (ADMISSION, "mutatingadmissionpolicybindings", WRITES, "write policies that rewrite objects"),
+    (ADMISSION, "validatingwebhookconfigurations", WRITES, "write webhooks that are told every object"),
+    ("apiregistration.k8s.io", "apiservices", WRITES, "answer for the API server"),
+    ("certificates.k8s.io", "certificatesigningrequests/approval", WRITES, "approve certificates of other users"),
+    ("certificates.k8s.io", "signers", frozenset({"*", "approve", "sign"}), "approve certificates of other users"),
     (RBAC, "clusterroles", frozenset({"*", "escalate", "bind"}), "give rights beyond their own"),
     (RBAC, "roles", frozenset({"*", "escalate", "bind"}), "give rights beyond their own"),
     (RBAC, "clusterrolebindings", WRITES, "bind rights"),
     (RBAC, "rolebindings", WRITES, "bind rights"),
     ("", "namespaces", CHANGES, "change namespaces and their labels"),
     ("", "configmaps", WRITES, "write the list of approved images"),
+    ("", "secrets", frozenset({"*", "get", "list", "watch"}), "read keys"),
     ("", "pods/exec", WRITES | {"get"}, "run commands in pods"),
     ("", "pods/attach", WRITES | {"get"}, "attach to pods"),
     ("", "pods/portforward", WRITES | {"get"}, "forward ports of pods"),
@@ -48,6 +54,8 @@ OPENS: tuple[tuple[str, str, frozenset[str], str], ...] = (
     ("", "serviceaccounts/token", WRITES, "make tokens of service accounts"),
 )
 """(API group, resource, verbs, what it lets do)."""
+_BY_NAME = frozenset({"namespaces", "configmaps", "validatingadmissionpolicies", "validatingadmissionpolicybindings"})
+"""Of these only the region's own matter; of the others one of any name opens as much: another policy, another role, a pod."""
 _NARROW = ("configmaps",)
 """Of these only the ones in namespaces of the segment matter, and a role for one namespace gives no others."""
 SYSTEM_SPACE = "kube-system"
@@ -81,7 +89,6 @@ def decide_rights(
         (document["kind"], document["metadata"].get("namespace", ""), document["metadata"]["name"])
         for documents in manifests(region).values()
         for document in documents
-        if document["apiVersion"].startswith(RBAC)
     }
     findings: list[Finding] = []
     trusted: set[str] = set()
@@ -127,7 +134,7 @@ def _powers(role: Manifest, *, everywhere: bool, own: set[tuple[str, str, str]])
         for group, resource, actions, what in OPENS:
             if not ({group, "*"} & groups and _covers(resources, resource) and actions & verbs):
                 continue
-            if bound and "create" not in verbs & actions and not bound & names and resource not in ("users", "groups", "serviceaccounts"):
+            if bound and "create" not in verbs & actions and not bound & names and resource in _BY_NAME:
                 continue  # bound to objects by name, and none is the region's
             if resource in _NARROW and everywhere and bound:
                 continue

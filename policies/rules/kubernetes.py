@@ -17,7 +17,9 @@ CLUSTER_POLICY = "kubernetes:policy.networking.k8s.io/v1alpha2:ClusterNetworkPol
 NAMESPACE, QUOTA = "kubernetes:core/v1:Namespace", "kubernetes:core/v1:ResourceQuota"
 ADMISSION_POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 WORKLOADS = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:DaemonSet")
-ROLES = ("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "kubernetes:rbac.authorization.k8s.io/v1:Role")
+_RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
+BINDINGS = (f"{_RBAC}:ClusterRoleBinding", f"{_RBAC}:RoleBinding")
+ROLES = (f"{_RBAC}:ClusterRole", f"{_RBAC}:Role", *BINDINGS)
 DEVICE_PLUGIN = ("kube-system", "nvidia-device-plugin")
 _VOLUMES = {"configMap", "downwardAPI", "emptyDir", "hostPath", "persistentVolumeClaim", "projected", "secret"}
 _NETWORK_ANNOTATION = re.compile(r"(^|\.)cni\.cncf\.io/|networks?$", re.IGNORECASE)
@@ -26,10 +28,14 @@ _READ = {"get", "list", "watch"}
 _NOBODY = {
     "networkpolicies", "clusternetworkpolicies", "validatingadmissionpolicies", "validatingadmissionpolicybindings", "namespaces",
     "roles", "rolebindings", "clusterroles", "clusterrolebindings", "endpoints", "endpointslices", "services", "nodes",
+    "adminnetworkpolicies", "baselineadminnetworkpolicies", "ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies",
+    "mutatingwebhookconfigurations", "validatingwebhookconfigurations", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings",
+    "apiservices", "customresourcedefinitions", "certificatesigningrequests/approval", "persistentvolumes",
 }  # fmt: skip
 _RELAYS = {
     "pods/exec",
     "pods/attach",
+    "pods/ephemeralcontainers",
     "pods/portforward",
     "pods/proxy",
     "services/proxy",
@@ -95,12 +101,21 @@ def _admission(props: Mapping[str, Any]) -> Iterator[str]:
             yield "An admission policy must have failurePolicy Fail."
         if not spec.get("validations"):
             yield "An admission policy must validate something."
+        if spec.get("matchConditions") or _excepts(spec.get("matchConstraints")):
+            yield "An admission policy must hold for every object of its kinds; an exception is a way in."
         return
+    if _excepts(spec.get("matchResources")):
+        yield "An admission binding must hold for every object of its namespaces; an exception is a way in."
     if spec.get("validationActions") != ["Deny"]:
         yield "An admission binding must have validationActions [Deny]; Warn and Audit let the object in."
     reference = spec.get("paramRef")
     if reference is not None and reference.get("parameterNotFoundAction") != "Deny":
         yield "An admission binding whose parameters are missing must deny."
+
+
+def _excepts(match: Mapping[str, Any] | None) -> bool:
+    """Some objects pass by: whoever writes an object chooses its labels and name."""
+    return bool(match and (match.get("excludeResourceRules") or match.get("objectSelector")))
 
 
 def _namespace(props: Mapping[str, Any]) -> Iterator[str]:
@@ -156,6 +171,8 @@ def _workload(props: Mapping[str, Any]) -> Iterator[str]:
         host = volume.get("hostPath")
         if host is not None and not (own and host["path"] == "/var/lib/kubelet/device-plugins"):
             yield f"{meta['name']} must not mount the host's {host['path']}."
+        if any("serviceAccountToken" in source for source in (volume.get("projected") or {}).get("sources") or []):
+            yield f"{meta['name']} must not mount a token; a projected one is one too."
         if not _VOLUMES & set(volume):
             yield f"{meta['name']} must mount no {', '.join(sorted(set(volume) - {'name'}))}; it may be across the network."
     for key in (props["spec"]["template"].get("metadata") or {}).get("annotations") or {}:
@@ -189,6 +206,10 @@ def _container(owner: str, container: Mapping[str, Any]) -> Iterator[str]:
     resources = container.get("resources") or {}
     for resource in sorted({*(resources.get("limits") or {}), *(resources.get("requests") or {})} - _RESOURCES):
         yield f"{name} must not ask for {resource}; a device that is not known may be a network card."
+    calls = [container.get(key) for key in ("livenessProbe", "readinessProbe", "startupProbe")]
+    calls += (container.get("lifecycle") or {}).values()
+    if any((call.get(key) or {}).get("host") for call in calls if call for key in ("httpGet", "tcpSocket")):
+        yield f"{name} must name no host in a probe or hook; the node calls it, past every policy."
     for port in container.get("ports") or []:
         if port.get("hostPort"):
             yield f"{name} must not use a host port."
@@ -208,9 +229,15 @@ def _service(props: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _role(props: Mapping[str, Any]) -> Iterator[str]:
+    if props["type"] in BINDINGS:
+        if not str((props.get("roleRef") or {}).get("name", "")).startswith("legal-"):
+            yield "A binding must give a role of the region; another says what it likes, or is cluster-admin."
+        return
+    if props["?aggregationRule"]:
+        yield "A role must state its rules; an aggregated one gets whatever others label for it."
     for rule in props.get("rules") or []:
         groups, resources, verbs = rule.get("apiGroups") or [], set(rule.get("resources") or []), set(rule.get("verbs") or [])
-        if "*" in {*groups, *resources, *verbs}:
+        if any("*" in item for item in (*groups, *resources, *verbs)):
             yield "A role must name groups, resources and verbs; an asterisk is everything that is added later too."
         if resources & _RELAYS:
             yield f"A role must not grant {', '.join(sorted(resources & _RELAYS))}: it enters a pod, or reads keys."
@@ -257,7 +284,7 @@ RULES = (
     ),
     Rule(
         name="kubernetes-role-opens-nothing", description="No role may open egress, enter a pod or change who may.",
-        resource_type=ROLES, fields=("rules",), check=_role,
+        resource_type=ROLES, fields=("rules", "roleRef", "?aggregationRule"), check=_role,
     ),
     Rule(
         name="kubernetes-context-named", description="The provider of a cluster names its context, or is given the cluster made here.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from curtilage.derive.kubernetes.names import ADMISSION, GATEWAY, HTTPS, NODE_PORT, SEALED, SEGMENT_LABEL
+from curtilage.derive.kubernetes.names import ADMISSION, GATEWAY, HTTPS, NODE_PORT, SEALED, SEGMENT_LABEL, settings_of
 from curtilage.derive.kubernetes.network import allowances_of
 from curtilage.region import Region
 
@@ -65,6 +65,7 @@ def _endpoints() -> Policy:
 
 def _network_policies(region: Region) -> Policy:
     own = [f"'{item.destination}'" for _, item in allowances_of(region)]
+    callers = [f"'{network}'" for network in settings_of(region).crm_networks]
     terminating = "has(namespaceObject.metadata.deletionTimestamp)"
     checks = [
         (
@@ -97,8 +98,8 @@ def _network_policies(region: Region) -> Policy:
         ),
         (
             "request.operation == 'DELETE' || variables.ingress.all(r, has(r.from) && size(r.from) > 0 && has(r.ports) && size(r.ports) > 0"
-            " && r.from.all(f, !has(f.ipBlock) || !(f.ipBlock.cidr in ['0.0.0.0/0', '::/0', '0.0.0.0/1', '128.0.0.0/1'])))",
-            "An ingress rule names who may come in and by which port.",
+            f" && r.from.all(f, !has(f.ipBlock) || f.ipBlock.cidr in [{', '.join(callers)}]))",
+            "An ingress rule names who may come in, pods or the stack file's CRM networks, and by which port.",
         ),
     ]
     variables = {

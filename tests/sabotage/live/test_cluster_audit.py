@@ -351,12 +351,28 @@ def test_a_workload_that_is_missing_or_has_another_container_is_not_proven(clust
     assert "replicas" not in reasons, "how many there are is a controller's own"
 
 
+ADMISSION_API = "admissionregistration.k8s.io"
+
+
+def named(group: str, resource: str, verbs: list[str], name: str) -> dict[str, Any]:
+    """A role for one object alone."""
+    given = role("more", [group], [resource], verbs)
+    given["rules"][0]["resourceNames"] = [name]
+    return given
+
+
 RIGHTS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("write policies everywhere", role("more", ["networking.k8s.io"], ["networkpolicies"], ["patch"]), ""),
     ("do everything everywhere", role("more", ["*"], ["*"], ["*"]), ""),
     ("change admission bindings", role("more", ["admissionregistration.k8s.io"], ["*"], ["delete"]), ""),
     ("run commands in pods of the segment", role("more", [""], ["pods/*"], ["create"]), "legal-models"),
     ("write the list of images", role("more", [""], ["configmaps"], ["update"]), "legal-admission"),
+    ("write one policy by its name", named("networking.k8s.io", "networkpolicies", ["patch"], "default-deny"), "legal-models"),
+    ("change one admission policy by its name", named(ADMISSION_API, "validatingadmissionpolicies", ["update"], "legal-pods-sealed"), ""),
+    ("give themselves one role by its name", named("rbac.authorization.k8s.io", "clusterroles", ["bind"], "cluster-admin"), ""),
+    ("run commands in one pod by its name", named("", "pods/exec", ["create"], "vllm-0"), "legal-models"),
+    ("approve certificates", role("more", ["certificates.k8s.io"], ["certificatesigningrequests/approval"], ["update"]), ""),
+    ("read keys", role("more", [""], ["secrets"], ["list"]), ""),
     ("act as others", role("more", [""], ["users"], ["impersonate"]), ""),
 )
 
