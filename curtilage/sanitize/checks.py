@@ -121,7 +121,7 @@ def de_pension(text: str) -> bool:
 
 def fr_nir(text: str) -> bool:
     """French NIR: key = 97 - number mod 97; Corsica 2A = 19, 2B = 18."""
-    compact = "".join(char for char in text if char.isalnum()).upper()
+    compact = "".join(char for char in text if char.isascii() and char.isalnum()).upper().replace("CL", "")
     body = compact[:13].replace("2A", "19").replace("2B", "18")
     return len(compact) == 15 and body.isdigit() and compact[13:].isdigit() and 97 - int(body) % 97 == int(compact[13:])
 
@@ -363,6 +363,11 @@ def street(text: str) -> int | None:
 def uk_postcode(text: str) -> int | None:
     """A postcode stands with its space, or is long enough to be nothing else."""
     return len(text) if " " in text else None
+
+
+def eircode(text: str) -> int | None:
+    """An Irish postcode: letters and digits behind the routing key, or it may be a year."""
+    return len(text) if any(map(str.isalpha, text[-4:])) and any(map(str.isdigit, text[-4:])) else None
 
 
 _WEAK_VALUES = re.compile(

@@ -76,7 +76,8 @@ _NUMBER_WORD = (
 )
 
 
-_FILLER = rf"(?:(?:,? [{LETTER}]{{1,16}}){{1,3}}[\s:=(,;]|)"
+# Nothing is tried first: the letters in front of a number may be its own ("FG 123 HJ").
+_FILLER = rf"(?:|(?:,? [{LETTER}]{{1,16}}){{1,3}}[\s:=(,;])"
 _CELL = r"(?:</t[dh]>\s*<t[dh]>)?"
 
 

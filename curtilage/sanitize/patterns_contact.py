@@ -10,7 +10,9 @@ from curtilage.sanitize.patterns import LETTER, Row, context
 
 _MONTH = (
     r"(?:jan(?:uar[yi]?|uary|v(?:ier)?|ner)?|jän(?:ner)?|f[eé]b(?:ruar[yi]?|r(?:uary|aio|ero)?)?|févr?(?:ier)?|m[aäà]r(?:ch|z|s|zo)?|a[pbv]r(?:il(?:e)?)?|mai|may|maggio|mayo|mag|june?|juni|juin|giu(?:gno)?|jun(?:io)?"
-    r"|july?|juli|juil(?:let)?|lug(?:lio)?|julio|aug(?:ust)?|août|ago(?:sto)?|sept?(?:ember|embre|tembre|tiembre)?|set(?:tembre)?|o[ck]t(?:ober|obre|ubre)?|ott(?:obre)?|nov(?:ember|embre|iembre)?|d[eéi][czs](?:ember|embre|iembre)?|dic(?:embre|iembre)?|gen(?:naio)?|ene(?:ro)?)\.?"
+    r"|july?|juli|juil(?:let)?|lug(?:lio)?|julio|aug(?:ust)?|août|ago(?:sto)?|sept?(?:ember|embre|tembre|tiembre)?|set(?:tembre)?|o[ck]t(?:ober|obre|ubre)?|ott(?:obre)?|nov(?:ember|embre|iembre)?|d[eéi][czs](?:ember|embre|iembre)?|dic(?:embre|iembre)?|gen(?:naio)?|ene(?:ro)?"
+    r"|maart|mrt|mei|augustus|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
+    r"|stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia)\.?"
 )
 DATE = (
     r"\d{1,2} ?[./\-] ?\d{1,2} ?[./\-] ?(?:\d{4}|\d{2})|\d{4}[./\-]\d{1,2}[./\-]\d{1,2}"
@@ -20,7 +22,7 @@ DATE = (
 _BORN = (
     r"born(?: on| in [A-Z][\w\-]+(?: on)?)?|d\.?o\.?b\.?|(?:date of )?birth(?: ?date|day)?(?: is| was)?|b\.|geboren(?: wurde)?(?: am| in [\w\-]+(?: am)?)?|geb\.(?: am)?|Geburts(?:datum|tag)"
     r"|Geb\.-?Dat(?:um)?\.?|née?(?:\(e\))?(?: à [\w\-]+)?(?: le)?|naissance(?: le)?|date de naissance(?: du \w+)?|DDN|nat[oaie](?:/a)?(?: a [\w\-]+(?: \([A-Z]{2}\))?)?,? il|data di nascita"
-    r"|nacid[oa](?:/a)?(?: en [\w\-]+)?,? el|fecha de nacimiento|F\. ?nac\.?|geboortedatum|geboren op|compleanno|cumpleaños|anniversaire"
+    r"|nacid[oa](?:/a)?(?: en [\w\-]+)?,? el|fecha de nacimiento|F\. ?nac\.?|geboortedatum|(?:geboren|geb\.) op|urodzon[aey](?: dnia)?|ur\.|data urodzenia|nascid[oa](?: em [\w\-]+)?,?(?: a| em)?|data de nascimento|compleanno|cumpleaños|anniversaire"
 )
 _CAP = rf"[{LETTER}][{LETTER}'.\-]*"
 _NAME = rf"[A-ZÀ-Þ][{LETTER}'.\-]*"
@@ -43,7 +45,9 @@ FIRST: tuple[Row, ...] = (
         r"(?i)\b[\w.+\-]+\s?[\[({<]\s?(?:at|arobase|chiocciola|arroba)\s?[\])}>]\s?[\w\-]+(?:\s?(?:[\[({<]\s?(?:dot|punkt|point|punto)\s?[\])}>]|\.)\s?[\w\-]+)+",
         None,
     ),
-    ("EMAIL", r"(?i)\b[\w.+\-]+ (?:at|@) [\w\-]+(?: (?:dot|punkt|\.) [\w\-]+)+\b", None),
+    ("EMAIL", r"(?i)\b[\w.+\-]+(?: dot [\w+\-]+)* (?:at|@) [\w\-]+(?: (?:dot|punkt|\.) [\w\-]+)+\b", None),
+    ("EMAIL", r"\b[\w.+\-]+(?: @ ?|@ )(?:[\w\-]+\.)+[A-Za-z]{2,}\b|\b[\w.+\-]+@(?:[\w\-]+\.)*[\w\-]+ \.[a-z]{2,}\b", None),
+    ("PROFILE", r"(?i)\b(?:linkedin\.com/(?:in|pub)|xing\.com/profile)/([\w.%\-]{3,100})", None),
 )
 
 LAST: tuple[Row, ...] = (
@@ -68,7 +72,10 @@ LAST: tuple[Row, ...] = (
     ("ADDRESS", rf"(?i:\b(?:address|addresses|adresse|anschrift|adres|dirección|indirizzo|domicilio|domicile|residence|wohnsitz|wohnort|lives? (?:at|in)|living (?:at|in)|resid(?:es|ing|ent) (?:at|in|of)|located at|wohnt(?: in)?|wohnhaft(?: in)?|demeurant(?: à)?|demeure|domiciliée?(?: à| au)?|habite|residente in|risiede (?:in|a)|domiciliat[oa] in|reside en|domiciliad[oa] en|vive en|woont (?:aan|in|te))(?: is| ist| lautet| est| è| es)?[ :]{{1,3}})([^;|\n]{{3,110}}?(?:\b\d{{4,5}}(?:-\d{{3,4}})?(?: ?[A-Z]{{2}}\b)?(?:,? {_NAME}(?:[ \-'](?:am|an der|im|in|sur|de|di|del|la|le|les|{_NAME})){{0,3}})?|{_UK_POSTCODE}))", checks.trimmed),
     ("ADDRESS", r"(?i)\b(?:P\.? ?O\.? ?Box|Postfach|Boîte postale|B\.?P\.|Casella postale|Apartado(?: de correos)?) \d{2,6}(?: \d{2})?\b", None),
     ("ADDRESS", rf"(?i:\b(?:wohnhaft (?:in|:)|Wohnort|Anschrift|Adresse|address|residing (?:at|in)|resident (?:at|in)|domicili[ée]e?s? (?:à|au)?|demeurant(?: à| au)?|residente (?:in|a|en)|domiciliat[oa] (?:in|a)|indirizzo|domicilio|dirección|domiciliad[oa] en)[\s:]*)([^\n;|]{{4,60}}?\d{{4,5}}\s+{_NAME}(?:[ \-]{_NAME}){{0,2}})", None),
+    ("ADDRESS", rf"\b(?:[Uu]l\.|[Aa]l\.|[Pp]l\.|[Oo]s\.|ulic[ay]|alej[ay]) (?:{_NAME} ){{1,4}}{_HOUSE}(?: ?m\. ?\d{{1,4}})?(?:,? \d{{2}}-\d{{3}} {_NAME}(?:[ \-]{_NAME}){{0,2}})?", checks.trimmed),
+    ("ADDRESS", rf"\b(?:Rua|Avenida|Av\.|Travessa|Largo|Praça|Estrada|Alameda|Calçada) (?:d[aeo]s? )?{_NAME}(?: (?:d[aeo]s? |e )?{_NAME}){{0,4}},? (?:n\.?[ºo°] ?)?{_HOUSE}(?:[,.]? ?\d{{1,2}}\.?[ºª°](?: ?(?:[A-Z]\b|[Ee]sq|[Dd]to)\.?)?)?(?:,? \d{{4}}-\d{{3}} {_NAME}(?: (?:d[aeo]s? )?{_NAME}){{0,2}})?", checks.trimmed),
     ("POSTCODE", rf"\b{_UK_POSTCODE}\b", checks.uk_postcode),
+    ("POSTCODE", r"\b[AC-FHKNPRTV-Y]\d[\dW] [\dAC-FHKNPRTV-Y]{4}\b", checks.eircode),
     ("POSTCODE", rf"\b(?:{_STATE}),? (\d{{5}}(?:-\d{{4}})?)\b", None),
     ("POSTCODE", r"\b(?:D|A|CH|F|I|E|B|L|NL)-\d{4,5} [A-ZÀ-Þ][A-Za-zÀ-ɏ\-]+", None),
     ("POSTCODE", context(r"PLZ|Postleitzahl|post ?code|zip(?: ?code)?|code postal|CAP|C\.A\.P\.|código postal|C\.P\.", r"\d{4,5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z0-9]? ?\d[A-Z]{2}|\d{4} ?[A-Z]{2}"), None),

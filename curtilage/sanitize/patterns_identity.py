@@ -10,36 +10,44 @@ from curtilage.sanitize.patterns import Row, behind, context
 
 _DOCUMENT = r"[A-Z0-9]{6,12}|[A-Z]{1,3}[ \-]?\d{2,3}[ \-]?\d{3,5}[A-Z]{0,2}|\d{2,3} \d{3} \d{3,4}"
 ROWS: tuple[Row, ...] = (
-    ("CH_AHV", r"\b756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}\b", whole(checks.ch_ahv)),
+    ("CH_AHV", r"\b756[. \-]?\d{4}[. \-]?\d{4}[. \-]?\d{2}\b", whole(checks.ch_ahv)),
     (
         "CH_AHV",
         context(r"AHV(?:-?(?:Nr|Nummer))?\.?|AVS|OASI|Sozialversicherung(?:snummer)?", r"756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}", near=True),
         None,
     ),
-    ("FR_NIR", r"\b[1-478] ?\d{2} ?\d{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}\b", whole(checks.fr_nir)),
+    (
+        "FR_NIR",
+        r"\b[1-478][ .\-]?\d{2}[ .\-]?\d{2}[ .\-]?(?:\d{2}|2[ABab])[ .\-]?\d{3}[ .\-]?\d{3} ?(?:[.\-/|]|clé:?)? ?\d{2}\b",
+        whole(checks.fr_nir),
+    ),
     (
         "FR_NIR",
         context(
             r"NIR|sécurité sociale|sécu|INSEE|N\.?I\.?R\.?",
-            r"[1-478] ?\d{2} ?\d{2} ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3}(?: ?/? ?\d{2})?",
+            r"[1-478][ .\-]?\d{2}[ .\-]?\d{2}[ .\-]?(?:\d{2}|2[ABab])[ .\-]?\d{3}[ .\-]?\d{3}(?: ?(?:[.\-/|]|clé:?)? ?\d{2})?",
             near=True,
         ),
         None,
     ),
-    ("DE_TAX_ID", r"\b[1-9]\d(?:[ /]?\d){9}\b", whole(checks.de_tax_id)),
+    ("DE_TAX_ID", r"\b[1-9]\d(?:[ /\-.]?\d){9}\b", whole(checks.de_tax_id)),
     (
         "DE_TAX_ID",
         context(
             r"Steuer-?ID(?:Nr)?\.?|Steuer-?IdNr\.?|IdNr\.?|Steueridentifikationsnummer|Steuerliche Identifikationsnummer|Identifikationsnummer"
             r"|tax id(?:entification)?|TIN",
-            r"[1-9]\d(?:[ /]?\d){9}",
+            r"[1-9]\d(?:[ /\-.]?\d){9}",
             near=True,
         ),
         None,
     ),
     (
         "DE_TAX_NUMBER",
-        context(r"Steuer-?(?:nummer|Nr)\.?|St\.?-?Nr\.?", r"\d{2,3} ?/ ?\d{3,4} ?/ ?\d{4,5}|\d{13}|\d{10,11}", near=True),
+        context(
+            r"Steuer-?(?:nummer|Nr)\.?|St\.?-?Nr\.?",
+            r"\d{2,3} ?/ ?\d{3,4} ?/ ?\d{4,5}|\d{2,3} \d{3,4} \d{4,5}|\d{5} ?/ ?\d{5}|\d{13}|\d{10,11}",
+            near=True,
+        ),
         None,
     ),
     ("DE_TAX_NUMBER", r"\b\d{2,3}/\d{3}/\d{5}\b", None),
@@ -67,12 +75,14 @@ ROWS: tuple[Row, ...] = (
     ("FR_TAX_ID", context(r"numéro fiscal|SPI|n° fiscal|référence fiscale", r"[0-3]\d(?: ?\d){11}", near=True), None),
     (
         "IT_FISCAL_CODE",
-        r"(?i)\b[A-Z]{6} ?[0-9LMNPQRSTUV]{2} ?[A-EHLMPRST][0-9LMNPQRSTUV]{2} ?[A-Z][0-9LMNPQRSTUV]{3} ?[A-Z]\b",
+        r"(?i)\b[A-Z]{3} ?[A-Z]{3} ?[0-9LMNPQRSTUV]{2} ?[A-EHLMPRST][0-9LMNPQRSTUV]{2} ?[A-Z][0-9LMNPQRSTUV]{3} ?[A-Z]\b",
         whole(checks.it_fiscal),
     ),
     (
         "IT_FISCAL_CODE",
-        context(r"codice fiscale|C\.?F\.?|cod\. ?fisc\.?", r"[A-Za-z]{6} ?\w{2} ?[A-Za-z]\w{2} ?[A-Za-z]\w{3} ?[A-Za-z]", near=True),
+        context(
+            r"codice fiscale|C\.?F\.?|cod\. ?fisc\.?", r"[A-Za-z]{3} ?[A-Za-z]{3} ?\w{2} ?[A-Za-z]\w{2} ?[A-Za-z]\w{3} ?[A-Za-z]", near=True
+        ),
         None,
     ),
     ("ES_ID", r"(?i)\b(?:[XYZ][\- ]?\d{7}|\d{1,2}\.?\d{3}\.?\d{3}|[KLM]\d{7})[\- ]?[A-Z]\b", whole(checks.es_id)),
@@ -102,7 +112,7 @@ ROWS: tuple[Row, ...] = (
     ("UK_DRIVING", r"\b[A-Z9]{5}\d[0156]\d[0-3]\d\d[A-Z9]{2}[A-Z0-9]{3}\b", None),
     ("IE_PPS", r"(?i)\b\d{7} ?[A-W][A-IW]?\b", whole(checks.ie_pps)),
     ("IE_PPS", context(r"PPSN?|personal public service", r"\d{7} ?[A-Wa-w][A-Ia-iWw]?", near=True), None),
-    ("US_SSN", r"\b\d{3}[\- ]\d{2}[\- ]\d{4}\b", whole(checks.us_ssn)),
+    ("US_SSN", r"\b\d{3}[\- .]\d{2}[\- .]\d{4}\b", whole(checks.us_ssn)),
     (
         "US_SSN",
         context(r"SSN|social(?: security)?|ITIN|taxpayer|SS#", r"\d{3}[ .\-]?\d{2}[ .\-]?\d{4}|[Xx*]{3}-[Xx*]{2}-\d{4}", near=True),
@@ -116,7 +126,7 @@ ROWS: tuple[Row, ...] = (
         None,
     ),
     ("NL_BSN", r"\b\d{4}\.\d{2}\.\d{3}\b", whole(checks.nl_bsn)),
-    ("BE_NRN", r"\b\d{2}[. ]?\d{2}[. ]?\d{2}[\- ]?\d{3}[. ]?\d{2}\b", whole(checks_national.be_nrn)),
+    ("BE_NRN", r"\b\d{2}[. ]?\d{2}[. ]?\d{2}[\- ]?\d{3}[. \-]?\d{2}\b", whole(checks_national.be_nrn)),
     (
         "BE_NRN",
         context(
@@ -174,11 +184,20 @@ ROWS: tuple[Row, ...] = (
         "LICENCE_PLATE",
         context(
             r"licen[cs]e plate|number plate|registration(?: plate| mark)|(?:amtliches )?Kennzeichen|plaque(?: d'immatriculation)?|immatriculation|targa|matrícula|kenteken",
-            r"[A-Z]{2}[\- ]?\d{3}[\- ]?[A-Z]{2}|[A-Z]{2}\d{2} ?[A-Z]{3}|\d{4} ?[A-Z]{3}|[A-ZÄÖÜ]{1,3}[\- ][A-Z]{1,2}[\- ]?\d{1,4}[EH]?|[A-ZÄÖÜ]{1,3}[A-Z]{1,2}[\- ]?\d{1,4}[EH]?|[A-Z0-9]{1,4}[\- ][A-Z0-9]{2,4}(?:[\- ][A-Z0-9]{1,3})?",
+            r"[A-Z]{2}[\- ]?\d{3}[\- ]?[A-Z]{2}|[A-Z]{2}\d{2} ?[A-Z]{3}|\d{4} ?[A-Z]{3}|[A-ZÄÖÜ]{1,3}[\- ][A-Z]{1,2}[\- ]?\d{1,4}(?: ?[EH]\b)?|[A-ZÄÖÜ]{1,3}[A-Z]{1,2}[\- ]?\d{1,4}[EH]?|[A-Z0-9]{1,4}[\- ][A-Z0-9]{2,4}(?:[\- ][A-Z0-9]{1,3})?",
             near=True,
         ),
         checks.has_digits,
     ),
+    (
+        "VEHICLE_ID",
+        context(
+            r"VIN|FIN|chassis(?: number| no\.?)?|Fahrgestell(?:nummer|-Nr\.?)|Fahrzeug-?Ident(?:ifizierungs|ifikations)?(?:nummer|-?Nr\.?)|numéro de (?:châssis|série)|numero di telaio|telaio|bastidor|chassisnummer",
+            r"[A-HJ-NPR-Z0-9]{17}",
+        ),
+        checks.has_digits,
+    ),
+    ("DEVICE_ID", context(r"IMEI", r"\d{2}[ \-]?\d{6}[ \-]?\d{6}[ \-]?\d{1,2}"), None),
     (
         "EMPLOYEE_NUMBER",
         context(
