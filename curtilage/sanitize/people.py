@@ -17,17 +17,18 @@ import re2
 
 from curtilage.sanitize import people_words as words
 from curtilage.sanitize.names import COMMON, FREQUENT_SURNAME, GIVEN, NAME, PLACE, SURNAME
-from curtilage.sanitize.people_context import behind_sure_title, expected_before
-from curtilage.sanitize.people_rules import name_length, reversed_length, strong_given
+from curtilage.sanitize.people_context import behind_sure_title, expected_before, particles_behind_title
+from curtilage.sanitize.people_rules import is_particle, name_length, reversed_length, strong_given
 from curtilage.sanitize.people_tokens import Token, capitalised, frequent_given, is_dull, lower_case_names, tokens_of
 
 PERSON = "PERSON"
 
 _GAP = re.compile(
-    r"[ \t]{0,2}\n?[ \t]{0,2}(?:(?:von|van|vom|zu|zum|zur|der|den|ten|ter|de|los|las|del|della|delle|dello|degli|dei|di|da|dal|do|dos|das|du|des|la|le|lo|el|al|te|op|af|bin|bint|ibn|ben|abu|av|af|y|e|i)"
-    r"[ \t]+){0,3}"
+    r"[ \t]{0,2}\n?[ \t]{0,2}(?:(?:von|van|vom|zu|zum|zur|der|den|ten|ter|de|los|las|del|della|delle|dello|degli|dei|di|da|dal|do|dos|das|du|des|la|le|lo|el|al|te|op|af|bin|bint|ibn|ben|abu|av|af|y|e|i|(?:in[ \t]+|op[ \t]+)?['’][tT])"
+    r"[ \t]+){0,3}(?:(?:d|l|dell|all)?['’])?"
 )
 _JOINED = re.compile(r"[ \t](?:e|i|y)[ \t]+$")
+_ARTICLE = re.compile(r"[ \t]+(?:der|den|des|dem)[ \t]+")
 _SURE_TITLE_ANYWHERE = re2.compile(words.SURE_ANYWHERE)
 _ORG_AFTER = re.compile(words.ORGANISATIONS)
 _PLACE_BEFORE = re.compile(words.PLACES_BEFORE + r"$")
@@ -61,7 +62,7 @@ def find_people(text: str, known: Set[str] = frozenset()) -> list[tuple[int, int
         taken, person = _name_at(text, tokens, index)
         if person:
             run = tokens[index : index + taken]
-            spans.append((run[0].start, run[-1].end))
+            spans.append((particles_behind_title(text, run[0].start), run[-1].end))
             learned.update(token.key for token in run if _telling(token))
         index += max(1, taken)
     spans.sort()
@@ -129,12 +130,14 @@ def _run(text: str, tokens: list[Token], index: int) -> list[Token]:
         gap = _GAP.match(text, before.end, token.start)
         if gap is None or gap.end() != token.start or (token.start == before.end and not before.initial):
             break
+        if _ARTICLE.fullmatch(gap.group()) and not strong_given(before):
+            break  # "Einrede der Verjährung"
         if _JOINED.match(gap.group()) and (token.flags & GIVEN or not token.flags):
             break  # "Anna Bruni e Carla Neri": another one begins
         if "\n" in gap.group() and not (token.flags & SURNAME and not token.flags & COMMON and before.flags & GIVEN):
             break
         if (
-            token.key in words.NEVER
+            (token.key in words.NEVER and not (token.word.isupper() and is_particle(token) and is_particle(before)))  # "JOOST VAN DER MEER"
             or _ROMAN.fullmatch(token.word)
             or (token.word in _TITLE_WORDS and not (token.flags & SURNAME and strong_given(before)))
         ):

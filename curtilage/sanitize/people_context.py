@@ -13,9 +13,21 @@ _PARTY_BEFORE = re.compile(r"(?:\./\.|\bc/|\bgegen|/\.|\bcontr[aoe]|(?<=\w )c\.)
 _TITLE_BEFORE = re.compile(words.TITLES + r"$")
 _SURE_TITLE_BEFORE = re.compile(words.SURE_TITLES + r"$")
 _GERMAN = re.compile(r"\b(?:der|die|das|und|ist|nicht|mit|von|dem|den|hat|wurde|wird|ein|eine|auf|sich|bei)\b")
+# Languages whose everyday words the table does not have: Dutch, Polish, Portuguese.
+_UNLISTED = re.compile(
+    r"\b(?:een|het|wordt|worden|heeft|voor|geen|deze|werd|aan|się|nie|jest|został[aoy]?|oraz|przez|dnia|zł|nr|na podstawie|zgodnie"
+    r"|wydał[ao]?|złożył[ao]?|não|são|uma|pelo|pela|foi|aos|às|ao|aplicou|os|sua)\b"
+)
 _LABEL_BEFORE = re.compile(words.LABELS + r"$", re.IGNORECASE)
 _ALL_TITLES = frozenset(words.ALL_TITLES.lower().split())
 _SURE_TITLES = frozenset(words.SURE.lower().split())
+# Small words of a name between a title and its capital: "Frau van der Meer", "Monsieur de la Tour", "Mr d'Arcy".
+_PARTICLES = re.compile(
+    r"(?:^|(?<=[ \t]))(?:(?:von|van|vom|zu|zum|zur|de|del|della|di|da|do|dos|das|du|des|ten|ter|bin|bint|ibn|ben|abu|al|el|af|av)[ \t]+"
+    r"(?:(?:de[rnm]?|la|las|los|le|['’]t)[ \t]+)?(?:[dl]['’])?|d['’])$"
+)
+# Not those that name an office, which has a place behind it: "Giudice di Pace", "Préfet de la Gironde".
+_PLAIN_TITLES = frozenset(words.PLAIN_TITLES.lower().split())
 _LAST_WORD = re.compile(words.LAST_WORDS, re.IGNORECASE)
 
 
@@ -23,6 +35,16 @@ def _word_before(text: str, start: int) -> str:
     """The word before, as it is written, with what sticks to it."""
     before = text[max(0, start - 28) : start].split()
     return before[-1] if before else ""
+
+
+def particles_behind_title(text: str, start: int) -> int:
+    """Where the name of a capitalised word begins: before its particles when a title stands in front of them."""
+    if text[start - 1 : start] not in ("'", "’") and text[start - 2 : start - 1] not in tuple("nmruealsotfviy"):
+        return start
+    found = _PARTICLES.search(text, max(0, start - 24), start)
+    if found is None or _word_before(text, found.start()).rstrip(".").lower() not in _PLAIN_TITLES:
+        return start
+    return found.start() if _TITLE_BEFORE.search(text[max(0, found.start() - 48) : found.start()]) else start
 
 
 def behind_sure_title(text: str, start: int) -> bool:
@@ -38,6 +60,8 @@ def _may_be_cue(word: str) -> bool:
 
 def expected_before(text: str, start: int) -> int:
     """How strongly the words before ask for a name: 3 behind a sure title, 2 behind a title or a label, 1 behind a role, 0 otherwise."""
+    if (begins := particles_behind_title(text, start)) != start:
+        return 2 if expected_before(text, begins) else 0
     word = _word_before(text, start)
     if not word:
         return 0
@@ -70,3 +94,8 @@ def _ends_in(cue: re.Pattern[str], window: str) -> bool:
 def is_german(text: str) -> bool:
     """German writes every noun with a capital, so a capital says less there."""
     return _GERMAN.search(text) is not None
+
+
+def is_unlisted(text: str) -> bool:
+    """Whether the text is in a language whose everyday words the table does not have: there a word that nobody listed says nothing."""
+    return _UNLISTED.search(text) is not None

@@ -18,17 +18,19 @@ from curtilage.sanitize.names import (
     SURNAME,
     SURNAME_OR_WORD,
 )
-from curtilage.sanitize.people_context import is_german, one_word_expected
+from curtilage.sanitize.people_context import is_german, is_unlisted, one_word_expected
 from curtilage.sanitize.people_tokens import Token
 from curtilage.sanitize.shapes import score
 
-_STRONG_PARTICLE = re.compile(r"[ \t](?:von|van|vom|zu|der|den|ter|ten|bin|bint|ibn|ben|abu|al|el|af|av)[ \t]")
+_STRONG_PARTICLE = re.compile(r"[ \t](?:von|van|vom|zu|ter|ten|bin|bint|ibn|ben|abu|al|el|af|av)[ \t]")
 _LOWER_PARTICLE = re.compile(r"[ \t](?:von|van|de|del|della|di|da|du|der|den|ter|la|le|bin|ibn|al|el|y)[ \t]")
 _PARTY_AFTER = re.compile(r"\s{1,2}(?:\./\.|c/|/\.)\s")
 _PERSON_AFTER = re.compile(words.PERSON_AFTER)
 _PARTICLES = frozenset(
-    "te op af de del della delle dello di da dal das do dos du des la le lo van von vom der den ten ter zu zum zur el al bin ben ibn abu mac mc san santa st".split()
+    "te t op af de del della delle dello di da dal das do dos du des la le lo van von vom der den ten ter zu zum zur el al bin ben ibn abu mac mc san santa st".split()
 )
+# Chinese and Korean surnames of two letters, too short for the table.
+_SHORT_SURNAMES = frozenset("li wu xu hu lu ma yu ye du su gu fu ke ni qi qu ge mu ji bi yi ko ha".split())
 _COMMA = re.compile(r", ?")
 
 
@@ -50,8 +52,8 @@ def name_length(text: str, run: list[Token], expected: int) -> int:
     first = run[0]
     if first.initial:
         return _after_initials(text, run, expected)
-    if len(run) > 1 and (_capitals_first(run) or _capitals_after(run)):
-        return 2 + _more(run[2:])
+    if len(run) > 1 and (_capitals_first(run) or _capitals_after(run) or _capitals_both(run)):
+        return 2 + _more(text, run[2:])
     if expected > 1:
         return _after_title(text, run, sure=expected == 3)
     if first.flags & GIVEN:
@@ -62,7 +64,9 @@ def name_length(text: str, run: list[Token], expected: int) -> int:
         found = _surname_first(text, run, expected)
         if found:
             return found
-    return (expected and _after_role(run)) or _by_shape(text, run, expected) or _alone(text, run, expected)
+    if first.key in _SHORT_SURNAMES and not first.flags and len(run) > 1 and strong_given(run[1]) and not run[1].flags & PLACE:
+        return 2  # "Li Xiaoming"
+    return (expected and _after_role(text, run)) or _by_shape(text, run, expected) or _alone(text, run, expected)
 
 
 def _unlisted(token: Token, at_least: float) -> bool:
@@ -79,7 +83,7 @@ def _alone(text: str, run: list[Token], expected: int) -> int:
         return 1
     if not expected or (token.flags & COMMON and (token.flags & PLACE or is_german(text))):
         return 0
-    return 1 + _more(run[1:]) if one_word_expected(text, token.start) else 0
+    return 1 + _more(text, run[1:]) if one_word_expected(text, token.start) else 0
 
 
 def _weight(token: Token) -> float:
@@ -104,18 +108,20 @@ def _by_shape(text: str, run: list[Token], expected: int) -> int:
     if len(run) < 2:
         return 0
     parts = 1
-    while parts < len(run) - 1 and (_is_particle(run[parts]) or run[parts].initial):
+    while parts < len(run) - 1 and (is_particle(run[parts]) or run[parts].initial):
         parts += 1
     first, second = _weight(run[0]), _weight(run[parts])
     # An initial or a particle between two words is what names have.
     if parts > 1 or _STRONG_PARTICLE.search(text, run[0].end, run[parts].start + 1):
         first, second = first + 1.5, second + 1.5
+    if not expected and not run[0].flags & GIVEN and is_unlisted(text) and not _person_follows(text, run):
+        return 0
     needed = 0.5 if expected or _person_follows(text, run) else 2.5 if is_german(text) else 1.8
     known = run[0].flags & run[parts].flags & NAME
     if (
         first + second < needed
         or min(first, second) < (-1.0 if needed < 1 or parts > 1 else 0.0)
-        or (run[0].flags and run[parts].flags and not known)
+        or (run[0].flags and run[parts].flags and not known and parts == 1)
     ):
         return 0
     return parts + 1 + (len(run) > parts + 1 and _weight(run[parts + 1]) > 1.0)
@@ -137,34 +143,51 @@ def _capitals_after(run: list[Token]) -> bool:
     return (bool(first.flags & GIVEN) or _unlisted(first, 0.0)) and (bool(second.flags & SURNAME) or _unlisted(second, 0.5))
 
 
+def _capitals_both(run: list[Token]) -> bool:
+    """ILSE BRANDT: each is a name or has a name's letters, and none is anything else."""
+    return all(
+        token.word.isupper()
+        and len(token.word) > 3
+        and not token.flags & (COMMON | PLACE)
+        and (token.flags & NAME or _unlisted(token, 2.0))
+        for token in run[:2]
+    )
+
+
 def _after_initials(text: str, run: list[Token], expected: int) -> int:
     count = next((number for number, token in enumerate(run) if not token.initial), len(run))
     if count == len(run) or count > 3 or not run[0].word.endswith("."):
         return 0
+    while count < len(run) - 1 and is_particle(run[count]):
+        count += 1
     surname = run[count]
-    if surname.flags & COMMON and not (surname.flags & FREQUENT_SURNAME):
+    particle = _STRONG_PARTICLE.search(text, run[count - 1].end - 1, surname.start + 1) is not None
+    meant = surname.flags & FREQUENT_SURNAME or (surname.flags & SURNAME and (particle or score(surname.key) > 2.0))
+    if surname.flags & COMMON and not meant:
         return 0
     listed = text[max(0, run[0].start - 2) : run[0].start].strip(" \t") in ("", "\n") and count == 1  # "A. Sachverhalt"
     if not (surname.flags & SURNAME or expected or (_plausible(surname) and count > 1) or _unlisted(surname, 2.5 if listed else 0.5)):
         return 0
     if surname.flags & GIVEN and len(run) > count + 1:
         return count + max(1, _from_given(text, run[count:], expected))
-    return count + 1 + _more(run[count + 1 :])
+    return count + 1 + _more(text, run[count + 1 :])
 
 
-def _more(rest: list[Token]) -> int:
-    """Further parts of a double surname."""
+def _more(text: str, rest: list[Token]) -> int:
+    """Further parts of a double surname; behind one, a frequent surname is one also where it means something."""
     count = 0
     for token in rest[:2]:
         surname = token.flags & SURNAME and not token.flags & COMMON and (token.flags & FREQUENT_SURNAME or not token.flags & PLACE)
-        if surname or _unlisted(token, 1.5):
+        double = token.flags & FREQUENT_SURNAME and not token.word.isascii() and not is_german(text)
+        if surname or double or _unlisted(token, 1.5):
             count += 1
         else:
             break
     return count
 
 
-def _is_particle(token: Token) -> bool:
+def is_particle(token: Token) -> bool:
+    """Whether a capitalised word is a small word of names ("Le Corre", "VAN DER MEER")."""
     return token.key in _PARTICLES
 
 
@@ -172,7 +195,7 @@ def _after_title(text: str, run: list[Token], *, sure: bool) -> int:
     """Behind a title or a label: the first word is a name unless it is a word of the language and no name; then names go on."""
     count = words_seen = 0
     for number, token in enumerate(run[:5]):
-        if not token.initial and not _is_particle(token):
+        if not token.initial and not is_particle(token):
             named = token.flags & (FREQUENT_SURNAME | GIVEN) or (token.flags & SURNAME and number and strong_given(run[number - 1]))
             common = bool(token.flags & COMMON)
             if words_seen == 0 and common and not token.flags & NAME and not sure:
@@ -194,7 +217,7 @@ def _from_given(text: str, run: list[Token], expected: int) -> int:
     while count < len(run) and count < 4 and (run[count].initial or (run[count].flags & GIVEN and not run[count].flags & GIVEN_OR_WORD)):
         count += 1
     parts = count
-    while parts < len(run) - 1 and _is_particle(run[parts]):
+    while parts < len(run) - 1 and is_particle(run[parts]):
         parts += 1
     if parts < len(run):
         surname = run[parts]
@@ -210,7 +233,7 @@ def _from_given(text: str, run: list[Token], expected: int) -> int:
         else:
             follows = False
         if follows:
-            return parts + 1 + _more(run[parts + 1 :])
+            return parts + 1 + _more(text, run[parts + 1 :])
     if count > 1 and (run[count - 1].flags & NAME or run[count - 1].initial):
         # "Jean Martin", "Maria Rosa": given names only; a second one may be the surname.
         if run[count - 1].initial:
@@ -241,7 +264,7 @@ def reversed_length(text: str, tokens: list[Token], index: int, expected: int) -
     if not surname.flags & SURNAME:
         return 2 if _weight(surname) + _weight(given) > 3 and _weight(surname) > 0 else 0
     if surname.flags & COMMON and (not surname.flags & FREQUENT_SURNAME or given.flags & COMMON):
-        return 0
+        return 2 if strong_given(given) and score(surname.key) > 2.0 and not given.flags & PLACE else 0
     return 0 if given.flags & PLACE and surname.flags & PLACE else 2
 
 
@@ -253,16 +276,16 @@ def _surname_first(text: str, run: list[Token], expected: int) -> int:
     if len(run) > 1 and not first.flags & (COMMON | PLACE) and strong_given(run[1]) and not run[1].flags & (SURNAME | PLACE):
         return 2
     if expected and not first.flags & (COMMON | PLACE):
-        return 1 + _more(run[1:])
+        return 1 + _more(text, run[1:])
     return 0
 
 
-def _after_role(run: list[Token]) -> int:
+def _after_role(text: str, run: list[Token]) -> int:
     """Behind a role ("the witness …"): two capitalised words that are no words of the language, or one that is surely a surname."""
     if len(run) < 2 or run[0].word.isupper() or not (_plausible(run[0]) or run[0].flags & GIVEN):
         return 0
     if _plausible(run[1]) or run[1].flags & SURNAME:
-        return 2 + _more(run[2:])
+        return 2 + _more(text, run[2:])
     return 0
 
 

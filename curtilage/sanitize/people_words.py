@@ -9,7 +9,7 @@ _TITLES = (
     "MM Mme Mmes Mlle Maître Maitre Mtre Dott Dott.ssa Dottor Dottore Dottoressa Avv Avvocato Avvocata Avvocatessa Ing Ingegner Geom Rag Sig Sig.ra Sigg Sig.na Signor Signore Signora Signorina Sr Sra Srta "
     "Señor Señora Señorita Don Doña Lic Licenciado Abogado Abogada Letrado Letrada Procurador Procuradora Rechtsanwalt Rechtsanwältin Anwalt Anwältin RA RAin Notar Notarin Notaire Notaio "
     "Richter Richterin Staatsanwalt Staatsanwältin Justice Judge Juge Giudice Juez Jueza Magistrado Magistrada Attorney Solicitor Barrister Inspector Officer Detective "
-    "Sergeant Captain Colonel Major General Rev Reverend Father Pastor Rabbi Imam Graf Gräfin Baron Baronin Freiherr Freifrau Prinz Prinzessin Mevrouw mevrouw Meneer meneer dhr mevr mw Dhr Mevr Mw Dipl.-Ing Dr.-Ing Mag "
+    "Sergeant Captain Colonel Major General Rev Reverend Father Pastor Rabbi Imam Graf Gräfin Baron Baronin Freiherr Freifrau Prinz Prinzessin Mevrouw mevrouw Meneer meneer heer dhr mevr mw Dhr Mevr Mw Drs drs Senhor Senhora Pani Mecenas Dipl.-Ing Dr.-Ing Mag "
     "Docteur Dra Dres med jur rer iur Hon Senator Ambassador Chancellor Sgt Cpl Capt Cpt Lt Col Maj Supt Insp Cllr Magistrate Constable Commissaire Capitaine Lieutenant Brigadier Maresciallo Ispettore "
     "Ispettrice Comandante Capitano Tenente Teniente Capitán Inspectora Comisario Comisaria Kommissar Kommissarin Kriminalkommissar Kriminalkommissarin Kriminalhauptkommissar Kriminalhauptkommissarin "
     "Polizeimeister Polizeihauptmeister Hauptmann Oberstaatsanwalt Oberstaatsanwältin Bâtonnier Préfet Prof.ssa Univ.-Prof Patentanwalt Patentanwältin Steuerberater Steuerberaterin"
@@ -26,11 +26,15 @@ def _either(words: str) -> str:
 TITLES = rf"(?:^|(?<![\w.]))(?:(?:{_either(_TITLES + ' ' + _LOWER)})\.?|M\.|Me\.?|D\.[aª]?|Fr\.)[ \t]{{1,2}}{_SECOND}"
 # Behind these stands a name or a function, and nothing else.
 SURE = (
-    "Mr Mrs Ms Miss Herr Herrn Frau Fräulein Monsieur Madame Mademoiselle Mme Mlle Maître Signor Signora Signorina Sig Sig.ra Señor Señora Sra Dr Dra Prof Dott Dott.ssa Avv Hr M "
+    "Mr Mrs Ms Miss Herr Herrn Frau Fräulein Monsieur Madame Mademoiselle Mme Mlle Maître Signor Signora Signorina Sig Sig.ra Señor Señora Sra Dr Dra Prof Dott Dott.ssa Avv Hr M Senhor Senhora Pani mevrouw meneer dhr mevr mw heer "
     + _LOWER
 )
 SURE_TITLES = rf"(?:^|(?<![\w.]))(?:(?:{_either(SURE)})\.?)[ \t]{{1,2}}{_SECOND}"
 SURE_ANYWHERE = rf"\b(?:{_either(SURE)})\b"
+PLAIN_TITLES = (
+    "Mr Mrs Ms Miss Mx Herr Herrn Frau Fräulein M MM Me Monsieur Madame Mademoiselle Mme Mlle Maître Sig Sig.ra Signor Signora Signorina Sr Sra Srta Señor Señora Señorita Don Doña "
+    "Mevrouw Meneer heer dhr mevr mw Dr Prof Lord Lady Sir Dott Dott.ssa Avv Senhor Senhora Dra"
+)
 # Every word that can stand last before the name.
 ALL_TITLES = f"{_TITLES} {_LOWER} M Me D D.ª Fr med jur iur rer nat pol h.c hc Doktor l'avv l’avv dell'avv"
 
@@ -115,7 +119,11 @@ NEVER = frozenset(
     "beste besten herzliche herzlichen viele freundliche freundlichen schone liebste mille bien distinti cordiali migliori atentos cordiales mejores kind best warm many yours "
     "see also note voir siehe vedi vease "
     "warum weshalb wieso wann wohin woher welche welcher welches hatte hatten waren wurden sind nachdem ferner zudem jedoch "
-    "gdpr dsgvo bgb stgb zpo hgb nda sla llm".split()
+    "gdpr dsgvo bgb stgb zpo hgb nda sla llm "
+    # Dutch, Polish, Portuguese: courts, offices, parties; the table has none of their words
+    "rechtbank gerechtshof kamer raad hoge artikel overeenkomst bijlage wetboek kantonrechter ondernemingskamer gemeente staat ministerie koper verkoper huurder verhuurder werknemer werkgever partij partijen volgens ingevolge "
+    "sad trybunal kodeks ustawa umowa urzad rada komisja zarzad rejestr krajowy prezes rzecznik ministerstwo zamawiajacy wykonawca sprzedajacy kupujacy strony strona zalacznik zgodnie wedlug "
+    "caixa codigo lei decreto acordao comissao autoridade conselho assembleia ministerio comprador vendedor senhorio inquilino segundo conforme".split()
 )
 NOT_PEOPLE = frozenset(
     {
@@ -125,6 +133,8 @@ NOT_PEOPLE = frozenset(
         "hong kong", "new york", "el salvador", "sri lanka", "cape town", "salt lake", "palo alto", "sierra leone", "white house", "wall street", "sarbanes oxley", "dodd frank", "christmas eve", "mother nature", "uncle sam",
         "john doe" + " clause", "black scholes", "monte rosa", "baden wurttemberg", "bill gates" + " foundation", "kuehne nagel", "price waterhouse", "pricewaterhouse coopers", "roland berger", "mckinsey company", "boston consulting",
         "andreessen horowitz", "freshfields bruckhaus", "allen overy", "norton rose", "taylor wessing", "gleiss lutz", "hengeler mueller", "noerr partnerschaftsgesellschaft", "latham watkins", "kirkland ellis", "jones day",
-        "simmons simmons", "bird bird", "eversheds sutherland", "dla piper", "carl zeiss", "robert bosch", "henkel ag", "johnson johnson", "levi strauss", "estee lauder", "jack daniels", "kraft heinz", "marie curie" + " action",
+        "grant thornton", "baker tilly", "herbert smith", "travers smith", "ropes gray", "sullivan cromwell", "davis polk", "simpson thacher", "paul hastings", "morgan lewis",
+        "reed smith", "squire patton", "gibson dunn", "weil gotshal", "skadden arps", "debevoise plimpton", "cleary gottlieb", "willkie farr", "osborne clarke", "pinsent masons", "addleshaw goddard", "burges salmon",
+        "monte paschi", "santa sede", "simmons simmons", "bird bird", "eversheds sutherland", "dla piper", "carl zeiss", "robert bosch", "henkel ag", "johnson johnson", "levi strauss", "estee lauder", "jack daniels", "kraft heinz", "marie curie" + " action",
     }
 )  # fmt: skip

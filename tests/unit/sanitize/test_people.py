@@ -19,11 +19,18 @@ FOUND = [
     ("Mr Okonkwo-Reyes refused.", "Okonkwo-Reyes"), ("Sehr geehrte Frau Dr. Vogelsang,", "Vogelsang"), ("Maître Delacroix plaide.", "Delacroix"), ("L'avv. De Bacco ha risposto.", "De Bacco"),
     ("Our client Maria Kowalczyk signed.", "Maria Kowalczyk"), ("Kowalczyk, Maria signed.", "Kowalczyk, Maria"), ("DUPONT Jean a signé.", "DUPONT Jean"), ("signed by J. R. Thornberry", "J. R. Thornberry"),
     ("der Zeuge Ludwig van der Heyden sagte", "Ludwig van der Heyden"), ("D. José García López reside", "José García López"), ("Ms. O'Sullivan said", "O'Sullivan"), ("my name is anna schmidt", "anna schmidt"),
+    ("Sehr geehrte Frau bin Rashid,", "bin Rashid"), ("Cher Monsieur de la Rochefoucauld,", "de la Rochefoucauld"), ("Estimada Sra. van der Meulen:", "van der Meulen"), ("Mr. d'Harcourt heeft getekend.", "d'Harcourt"),
+    ("Getuige Marieke van 't Hof zei", "Marieke van 't Hof"), ("Selon Édouard d'Harcourt, rien", "Édouard d'Harcourt"), ("M. van 't Hof has left.", "M. van 't Hof"), ("Según Rocío Valdivieso Peña, no", "Rocío Valdivieso Peña"),
+    ("signé par N. Van Minh.", "N. Van Minh"), ("De getuige Nguyen Van Minh zei", "Nguyen Van Minh"), ("we met Li Xiaoming in Leeds", "Li Xiaoming"), ("According to AISHWARYA IYER, no notice", "AISHWARYA IYER"),
+    ("JIŘÍ DVOŘÁČEK a signé.", "JIŘÍ DVOŘÁČEK"), ("donnée par Milošević, Dragan hier", "Milošević, Dragan"),
 ]  # fmt: skip
 STAY = [
     "The Sarbanes-Oxley Act applies.", "Müller GmbH und Wagner AG", "Goldman Sachs and Morgan Stanley", "Will the grant cover May?", "Supreme Court of the United Kingdom", "Basel III and the Vienna Convention",
     "See ISBN below.", "A. Sachverhalt", "B. Zulässigkeitsvoraussetzungen", "nella stessa clausola", "for the will and the grant of probate", "./. 12 Euro",
     "Herr Vorsitzender, ich beantrage", "Madame la Présidente", "Der Kläger hat die Klage erhoben.", "Saint-Denis and San Jose", "rue Victor Hugo", "Paris, Texas", "Louis Vuitton Malletier SA",
+    "Mit Schriftsatz hat die Beklagte die Einrede der Verjährung erhoben.", "Il Giudice di Pace ha accolto l'opposizione.", "Le Préfet de la Gironde a pris un arrêté.", "De Hoge Raad heeft het arrest vernietigd.",
+    "De Kamer van Koophandel heeft geen bezwaar.", "Deze Overeenkomst wordt beheerst door Nederlands recht.", "Trybunał Konstytucyjny orzekł o niezgodności przepisu.", "Komisja Nadzoru Finansowego wydała zezwolenie.",
+    "A Caixa Geral de Depósitos concedeu o financiamento.", "As agreed, the Seller pays.",
 ]  # fmt: skip
 
 
