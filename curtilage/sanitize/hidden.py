@@ -10,9 +10,9 @@ import re2
 _TAGS = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f|[\U000e0000-\U000e007f]+")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
 _REVERSED = re.compile("[\u202e\u202d]([^\u202c\n]*)\u202c?")
-_SPACED = re2.compile(r"(?:[^\s][ _·|]{1,3}){7}[^\s](?:\s|$|[ _·|])")
+_SPACED = re2.compile(r"(?:[^\s][ _·|\-/,\t\n]{1,3}){7}[^\s](?:\s|$|[_·|\-/,])")
 _SPACED_RUN = re.compile(
-    r"(?<!\S)(?:[^\s](?P<sign>[ _·|])(?:(?P=sign){1,2}(?=\S))?)(?:[^\s](?P=sign)(?:(?P=sign){1,2}(?=\S))?){5,}[^\s](?!\S)"
+    r"(?<!\S)(?:[^\s](?P<sign>[ _·|\-/,\t\n])(?:(?P=sign){1,2}(?=\S))?)(?:[^\s](?P=sign)(?:(?P=sign){1,2}(?=\S))?){5,}[^\s](?!\S)"
 )
 
 
@@ -42,5 +42,7 @@ def _unspaced(text: str, clean: Callable[[str], str]) -> str:
 
 def _cleaned_run(run: str, sign: str, clean: Callable[[str], str]) -> str:
     decoded = re.sub(rf"{re.escape(sign)}({re.escape(sign)}{{0,2}})", lambda match: " " if match.group(1) else "", run)
+    if sign not in " _·|" and not any(map(str.isalpha, decoded)):
+        return run  # "0,1,2,3,4,5,6,7,8,9"
     cleaned = clean(decoded)
     return run if cleaned == decoded else cleaned

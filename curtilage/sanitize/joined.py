@@ -86,7 +86,12 @@ def _worth(left: str, right: str) -> bool:
     before, after = left[-_EDGE:].rstrip(), right[:_EDGE].lstrip()
     if not before or not after:
         return True
-    if before.endswith((":", "=", '"', "'", "_", "@", "-", "(", "{", "[")) or "__" in before[-40:] or "__" in after[:40]:
+    if (
+        before.endswith((":", "=", '"', "'", "_", "@", "-", "(", "{", "["))
+        or after[0] in "_:="
+        or "__" in before[-40:]
+        or "__" in after[:40]
+    ):
         return True
     if before[-1] in ".!?;," and not after[0].isdigit():
         return False

@@ -16,12 +16,12 @@ _VAT = (
     r"|GB(?:GD|HA)\d{3}"
 )
 ROWS: tuple[Row, ...] = (
-    ("IBAN", r"(?i)\b[A-Z]{2}\d{2}(?:[\s\-._]{0,2}[A-Z0-9]){11,36}", checks.iban),
+    ("IBAN", r"(?i)\b[A-Z]{2}\d{2}(?:[\s\-._/|,()\[\]]{0,2}[A-Z0-9]){11,36}", checks.iban),
     ("IBAN", r"(?i)\b[A-Z]{2} ?\d ?\d(?:[ ]?[A-Z0-9]){11,33}", checks.iban),
     ("IBAN", r"(?:[a-z0-9_]|IBAN)([A-Z]{2}\d{2}[A-Z0-9]{11,30})", checks.iban),
     # In fours, so that a number in front of it or behind it does not hide it.
     ("IBAN", r"\b[A-Z]{2}\d{2}(?:[\s\-.]?[A-Z0-9]{4}){2,7}(?:[\s\-.]?[A-Z0-9]{1,3})?\b", checks.iban),
-    ("CREDIT_CARD", r"\b(?:2[2-7]|[3-6]\d)\d{2}[\s\-._]{0,3}\d{4}[\s\-._]{0,3}\d{4}[\s\-._]{0,3}\d{4}\b", whole(checks.card)),
+    ("CREDIT_CARD", r"\b(?:2[2-7]|[3-6]\d)\d{2}[\s\-._/|]{0,3}\d{4}[\s\-._/|]{0,3}\d{4}[\s\-._/|]{0,3}\d{4}\b", whole(checks.card)),
     ("CREDIT_CARD", r"\b3[47]\d{2}[\s\-._]{0,3}\d{6}[\s\-._]{0,3}\d{5}\b", whole(checks.card)),
     ("CREDIT_CARD", r"\b3[0-9]\d{2}[\s\-._]{0,3}\d{4}[\s\-._]{0,3}\d{4}[\s\-._]{0,3}\d{2,3}\b", whole(checks.card)),
     ("CREDIT_CARD", r"\b\d(?:[\s\-._]?\d){12,18}\b", whole(checks.card)),

@@ -145,13 +145,11 @@ def _capitals_after(run: list[Token]) -> bool:
 
 def _capitals_both(run: list[Token]) -> bool:
     """ILSE BRANDT: each is a name or has a name's letters, and none is anything else."""
-    return all(
-        token.word.isupper()
-        and len(token.word) > 3
-        and not token.flags & (COMMON | PLACE)
-        and (token.flags & NAME or _unlisted(token, 2.0))
-        for token in run[:2]
-    )
+    if not all(token.word.isupper() and len(token.word) > 3 for token in run[:2]):
+        return False
+    if run[0].flags & FREQUENT_GIVEN and not run[0].flags & COMMON and run[1].flags & FREQUENT_SURNAME:
+        return True
+    return all(not token.flags & (COMMON | PLACE) and (token.flags & NAME or _unlisted(token, 2.0)) for token in run[:2])
 
 
 def _after_initials(text: str, run: list[Token], expected: int) -> int:

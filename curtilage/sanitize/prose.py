@@ -21,6 +21,8 @@ _SEPARATOR = re.compile(
     r"(?::=|=>|->|:|=|-{1,2}(?=\s)|,(?=\s*[\"'])|\b(?:is|was|are|reads|says|contains|equals|value|lautet|ist|est|vaut)\b\s*:?)[ \t]*",
     re.IGNORECASE,
 )
+_VALUES = re.compile(r"[^()]{0,4000}\)\s*(?:values|select)\b", re.IGNORECASE)
+_STATEMENT_END = re.compile(r"(?<=\));\s*(?:\n|$)")
 _QUOTE = re.compile(r"(\\*)([\"'`]{3}|[\"'`])")
 _NEXT_KEY = re.compile(r"\n(?=\s*(?:\n|[\"'*\-]{0,3}\s?[A-Za-z_][\w .]{0,60}[\"'*]{0,3}\s*[:=]))")
 _DELIMITERS = "\t|;,"
@@ -42,6 +44,9 @@ def privileged_spans(text: str, rules: FieldRules) -> list[Span]:
 def _extent(text: str, start: int, end: int) -> tuple[int, int]:
     if start and text[start - 1] in "</":
         return _element(text, start, end)
+    if (values := _VALUES.match(text, end)) is not None:  # INSERT INTO x (…, the name, …) VALUES (…)
+        stop = _STATEMENT_END.search(text, values.end())
+        return start, stop.start() if stop else len(text)
     after = _CLOSERS.match(text, end)
     position = after.end() if after else end
     separator = _SEPARATOR.match(text, position)

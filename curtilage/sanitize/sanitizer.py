@@ -181,6 +181,11 @@ class Sanitizer:
         header = next((row for row in node[:1] if self._is_header(row)), None)
         if header is not None:
             node = self._without_columns(node, header, findings)
+        if len(node) > 3 and all(map(_is_scrap, node)):  # [4111, 1111, 1111, 1111], ["j", "a", "n", "e", …]
+            joined = "".join(map(str, node))
+            cleaned = self._clean(joined, findings, depth + 1, key)
+            if cleaned != joined:
+                return [cleaned]
         kept = []
         for item in node:
             if self._is_name(item):
@@ -374,6 +379,11 @@ class Sanitizer:
     def stand_in(self, type_: str, value: str, findings: Findings) -> str:
         """What is written in a find's place: privileged fields and secrets are gone for good, personal data comes back to the caller."""
         return REMOVED if type_ in (PRIVILEGED, SECRET) else findings.vault.placeholder(type_, value)
+
+
+def _is_scrap(value: Any) -> bool:
+    """A few letters or digits by themselves, which may be a piece of something."""
+    return len(value) <= 4 if isinstance(value, str) else isinstance(value, int) and not isinstance(value, bool) and 99 < value < 10_000
 
 
 def _is_plain_word(text: str) -> bool:

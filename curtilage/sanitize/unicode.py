@@ -6,6 +6,7 @@ rules see folded text. The text itself is kept: only what a rule found is cut ou
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -15,6 +16,13 @@ _SPACES = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u200
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _LATIN_TARGETS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@._-+:/")
+
+
+# Letters that are drawn as something else: small capitals, white on black, flags, in brackets.
+_DRAWN = re.compile(
+    r"(?:(?:NEGATIVE (?:CIRCLED|SQUARED) |PARENTHESIZED )?LATIN (LETTER SMALL|SMALL|CAPITAL)(?: CAPITAL)?(?: LETTER)?"
+    r"|REGIONAL INDICATOR SYMBOL LETTER) ([A-Z])"
+)
 
 
 @lru_cache(maxsize=65536)
@@ -29,9 +37,12 @@ def fold_char(char: str) -> str:
         return "-"
     if category in ("Mn", "Me"):
         return ""  # a combining or enclosing mark: the letter below it is what a rule looks for
-    decimal = unicodedata.decimal(char, None)
-    if decimal is not None:
-        return str(decimal)
+    digit = unicodedata.digit(char, None)
+    if digit is not None:
+        return str(digit)
+    drawn = _DRAWN.fullmatch(unicodedata.name(char, ""))
+    if drawn is not None:
+        return drawn.group(2).lower() if drawn.group(1) in ("LETTER SMALL", "SMALL") else drawn.group(2)
     folded = unicodedata.normalize("NFKC", char)
     if folded.isascii():
         return folded

@@ -21,17 +21,23 @@ from curtilage.sanitize.unicode import fold
 
 Clean = Callable[[str], str]
 
-_BASE64 = re2.compile(r"(?:[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]{1,76}={0,2}|[A-Za-z0-9+/_\-]{16,}={0,2}")
+_BASE64 = re2.compile(r"(?:[A-Za-z0-9+/]{16,76}(?:\\r)?(?:\\n|\s)\s{0,16})+[A-Za-z0-9+/]{1,76}={0,2}|[A-Za-z0-9+/_\-]{16,}={0,2}")
+_BASE64_ALONE = re2.compile(r"[A-Za-z0-9+/_\-]{16,}={0,2}")
+_LINE_ENDS = re.compile(r"\\[rn]|\s")
+_PIECE = re.compile(r"[/_+\-]")
 _BASE32 = re.compile(r"[A-Z2-7]{16,}={0,6}")
-_PERCENT = re2.compile(r"\S*%[0-9A-Fa-f]{2}\S*|\S*[?&][^\s=]{1,64}=[^\s&]*\+\S*")
+_PERCENT = re2.compile(r"\S*%(?:u[0-9A-Fa-f]{2})?[0-9A-Fa-f]{2}\S*|\S*[?&][^\s=]{1,64}=[^\s&]*\+\S*")
 _ENCODED_WORD = re.compile(r"(?:=\?[\w\-]{1,20}\?[BbQq]\?[^?\s]*\?=\s*)+")
 _CODE_POINTS = re.compile(r"(?:U\+[0-9A-Fa-f]{4,6}[ ,;]*){4,}")
 _JOINED = re.compile(r"(?<![\w.@/])[A-ZÀ-Þ0-9+][^\W_]+(?:(?:_|\.(?=[A-ZÀ-Þ]))[^\W_]+)+(?![\w@])")
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,24});")
-_ESCAPED = re.compile(r"(?<!\\)\\+(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8})")
+_PERCENT_UNIT = re.compile(r"%u([0-9A-Fa-f]{4})")
+_ENTITY = re.compile(r"&(?:#\d{1,12};?|#[xX][0-9A-Fa-f]{1,12};?|[A-Za-z]{2,24};)")
+_ESCAPED = re.compile(r"(?<!\\)\\+(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|0{2,4}[0-9A-Fa-f]{2} ?)")
 _OCTAL = re.compile(r"(?:\\[0-3][0-7]{2}){4,}")
 _PRINTABLE = re.compile(r"=(?:[0-9A-F]{2}|\r?\n)")
-_HEX = re2.compile(r"\b(?:0x)?((?:[0-9a-f]{2}){12,}|(?:[0-9A-F]{2}){12,})\b|\b(?:[0-9A-Fa-f]{2}[ :]){11,}[0-9A-Fa-f]{2}\b")
+_HEX = re2.compile(r"\b(?:0x)?(?:[0-9A-Fa-f]{2}){12,}\b|\b(?:(?:0x)?[0-9A-Fa-f]{2}[ :,;\-]{1,2}){11,}(?:0x)?[0-9A-Fa-f]{2}\b")
+_NO_HEX = re.compile(r"0x|[^0-9A-Fa-f]")
+_NUMBERS = re2.compile(r"\b(?:\d{2,3}[ ,;]{1,2}){11,}\d{2,3}\b|\b(?:[01]{8} ?){11,}[01]{8}\b")
 
 
 def through_views(text: str, clean: Clean) -> str:
@@ -54,6 +60,8 @@ def through_views(text: str, clean: Clean) -> str:
         text = _BASE64.sub(lambda match: _base64_token(match.group(), clean), text)
     if len(text) >= 24 and _HEX.search(text):
         text = _HEX.sub(lambda match: _hex_token(match.group(), clean), text)
+    if len(text) >= 24 and _NUMBERS.search(text):
+        text = _NUMBERS.sub(lambda match: _number_token(match.group(), clean), text)
     return text
 
 
@@ -76,7 +84,7 @@ def _unescaped(text: str, clean: Clean) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    code = int(match.group().lstrip("\\")[1:].strip("{}"), 16)
+    code = int(match.group().lstrip("\\")[1:].strip("{} "), 16)
     return chr(code) if code < 0x110000 else match.group()
 
 
@@ -110,6 +118,7 @@ def _percent(token: str, clean: Clean) -> str:
 
     if "+" in token:  # a form's blanks
         token = _view(token, unquote_plus(token), encode, clean)
+    token = _view(token, _PERCENT_UNIT.sub(lambda match: chr(int(match.group(1), 16)), token), str, clean) if "%u" in token else token
     return _view(token, unquote(token), encode, clean)
 
 
@@ -146,29 +155,56 @@ def _decoded(raw: bytes) -> str | None:
 
 
 def _base64_token(token: str, clean: Clean) -> str:
+    """Base64 in lines of any length, by itself, or behind something of the same letters: a path, a prefix."""
+    compact = _LINE_ENDS.sub("", token)
+    whole = _from_base64(compact, clean)
+    if whole is not None:
+        return token if whole == compact else whole
+    if compact != token:  # lines that do not belong together
+        return str(_BASE64_ALONE.sub(lambda match: _base64_token(match.group(), clean), token))
+    for place in _PIECE.finditer(token, 0, 64):
+        rest = token[place.end() :]
+        if len(rest) >= 16 and (found := _from_base64(rest, clean)) is not None:
+            return token[: place.end()] + found
+    head, sign, rest = token.partition("/")
+    if sign and (len(head) >= 16 or len(rest) >= 16):
+        return sign.join(_base64_token(piece, clean) if len(piece) >= 16 else piece for piece in (head, rest))
+    return token
+
+
+def _from_base64(token: str, clean: Clean) -> str | None:
+    """The token with its text cleaned; None when it is no text."""
     if token.isalpha() and (token.islower() or token[1:].islower()):  # a long word
         return token
+    bare = token.rstrip("=")
     if _BASE32.fullmatch(token):
         try:
-            text = _decoded(base64.b32decode(token.rstrip("=") + "=" * (-len(token.rstrip("=")) % 8)))
+            text = _decoded(base64.b32decode(bare + "=" * (-len(bare) % 8)))
         except binascii.Error:
             text = None
         if text is not None:
             return _view(token, text, lambda cleaned: base64.b32encode(cleaned.encode()).decode(), clean)
-    compact = token.replace("\n", "").replace("\r", "").rstrip("=")
     try:
-        raw = base64.b64decode(
-            compact + "=" * (-len(compact) % 4), altchars=b"-_" if "-" in compact or "_" in compact else None, validate=True
-        )
+        raw = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_" if "-" in bare or "_" in bare else None, validate=True)
     except (binascii.Error, ValueError):
-        return token
+        return None
     text = _decoded(raw)
-    return token if text is None else _view(token, text, lambda cleaned: base64.b64encode(cleaned.encode()).decode(), clean)
+    return None if text is None else _view(token, text, lambda cleaned: base64.b64encode(cleaned.encode()).decode(), clean)
 
 
 def _hex_token(token: str, clean: Clean) -> str:
     try:
-        text = _decoded(bytes.fromhex(token.removeprefix("0x").replace(":", " ")))
+        text = _decoded(bytes.fromhex(_NO_HEX.sub("", token)))
     except ValueError:
         return token
     return token if text is None else _view(token, text, lambda cleaned: cleaned.encode().hex(), clean)
+
+
+def _number_token(token: str, clean: Clean) -> str:
+    """Code points in decimal, or in bits."""
+    bits = not set(token) - set("01 ")
+    codes = [int(code, 2) for code in re.findall("[01]{8}", token)] if bits else [int(code) for code in re.findall(r"\d+", token)]
+    if not all(31 < code < 256 or code in (9, 10, 13) for code in codes):
+        return token
+    written = "08b" if bits else "d"
+    return _view(token, bytes(codes).decode("latin-1"), lambda cleaned: " ".join(format(ord(char), written) for char in cleaned), clean)

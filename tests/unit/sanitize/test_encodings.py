@@ -10,6 +10,7 @@ import html
 import json
 import quopri
 import re
+import textwrap
 import time
 import unicodedata
 import urllib.parse
@@ -85,6 +86,28 @@ WAYS = {
     "a value in the next message": user("legal_case_strategy__c:", "settle quietly for 5m"),
     "a field's name in two messages": user("legal_case_stra", "tegy__c: settle quietly for 5m"),
     "a quoted value in two messages": user('{"legal_case_strategy__c": "settle qui', 'etly for 5m"} and more'),
+    "base64 in short lines": "\n".join(textwrap.wrap(base64.b64encode(MESSAGE.encode()).decode(), 20)),
+    "base64 in indented lines": "\n    ".join(textwrap.wrap(base64.b64encode(MESSAGE.encode()).decode(), 64)),
+    "base64 in lines of a string": "\\n".join(textwrap.wrap(base64.b64encode(MESSAGE.encode()).decode(), 64)),
+    "base64 in a path": "https://crm.example/d/" + base64.urlsafe_b64encode(MESSAGE.encode()).decode(),
+    "base64 behind a prefix": "blob_" + base64.b64encode(MESSAGE.encode()).decode(),
+    "entities without an end": "".join(f"&#{ord(char)}" for char in MESSAGE),
+    "entities with zeros": "".join(f"&#{ord(char):09d};" for char in MESSAGE),
+    "percent of units": "".join(f"%u{ord(char):04x}" for char in MESSAGE),
+    "escapes of a style sheet": "".join(f"\\{ord(char):06x}" for char in MESSAGE),
+    "bytes in hexadecimal": ", ".join(f"0x{byte:02x}" for byte in MESSAGE.encode()),
+    "bytes in decimal": ",".join(str(byte) for byte in MESSAGE.encode()),
+    "bits": " ".join(f"{byte:08b}" for byte in MESSAGE.encode()),
+    "small capitals": MESSAGE.translate(str.maketrans("abcdefghijklmnopqrstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘǫʀꜱᴛᴜᴠᴡʏᴢ")),
+    "white on black": "".join(chr(0x1F150 + ord(char.upper()) - 65) if char.isalpha() else char for char in MESSAGE),
+    "flags": "".join(chr(0x1F1E6 + ord(char.upper()) - 65) if char.isalpha() else char for char in MESSAGE),
+    "spelled": "-".join("jane@example.com"),
+    "spelled in lines": "\n".join("DE89370400440532013000"),
+    "slashes between groups": "DE89/3704/0044/0532/0130/00 and 4111/1111/1111/1111",
+    "a list of groups": {"iban": ["DE89", "3704", "0044", "0532", "0130", "00"]},
+    "a list of letters": {"to": list("jane@example.com")},
+    "a field's name in three messages": user("legal", "_case_strat", "egy__c", ": settle quietly for 5m"),
+    "an insert": "INSERT INTO c (Id, legal_case_strategy__c) VALUES ('1', 'settle quietly (for 5m)');\nSELECT 1",
     "tool arguments": {"tool_calls": [{"function": {"name": "lookup", "arguments": json.dumps({"client_name": "Xanthi Quirrelwood", "note": "legal_case_strategy__c=settle quietly"})}}]},
 }  # fmt: skip
 
@@ -107,16 +130,27 @@ def readings(text: str, depth: int = 3) -> set[str]:
             found.add(re.sub(r"<[^<>]*>|\*\*", "", shown))
             found.add(re.sub(r"\\+u([0-9a-f]{4})|\\+x([0-9a-f]{2})", lambda match: chr(int(match[1] or match[2], 16)), shown))
             found.add(re.sub(r"\\+([0-3][0-7]{2})", lambda match: chr(int(match[1], 8)), shown))
+            found.add(re.sub(r"(?:%u|\\0*)([0-9a-f]{2,4})", lambda match: chr(int(match[1], 16)), shown))
+            found.add("".join(_drawn(char) for char in shown))
+            found |= {re.sub(r"[\-/\n]", "", shown), re.sub(r"\\n|\s", "", shown)}
+            for run in re.findall(r"(?:0x[0-9a-f]{2}, ){8,}|(?:[01]{8} ){8,}|(?:\d{2,3},){8,}", shown):
+                base = 16 if "x" in run else 2 if " " in run else 10
+                found.add("".join(chr(int(code, base)) for code in re.findall(r"\w+", run)))
             found.add(re.sub(r"U\+([0-9A-F]{4}) ?", lambda match: chr(int(match[1], 16)), shown))
             with contextlib.suppress(ValueError):
                 found.add(quopri.decodestring(shown.encode()).decode())
-            for token in re.findall(r"[A-Za-z0-9+/=\n]{16,}|(?:[0-9A-F]{2} ){8,}", shown):
+            for token in re.findall(r"[A-Za-z0-9+/=\n]{16,}|[A-Za-z0-9+=]{16,}|(?:[0-9A-F]{2} ){8,}", shown):
                 for decode in (base64.b64decode, base64.b32decode, lambda text: bytes.fromhex(text)):
                     with contextlib.suppress(ValueError):
                         raw = decode(token)
                         found |= {raw.decode(code, "ignore") for code in ("utf-8", "utf-16-le", "latin-1")}
         found = {shown for shown in found if shown}
     return {shown.lower() for shown in found}
+
+
+def _drawn(char: str) -> str:
+    name = unicodedata.name(char, "")
+    return name[-1].lower() if name.startswith(("REGIONAL", "NEGATIVE", "LATIN LETTER SMALL CAPITAL")) else char
 
 
 def leaks(node) -> list[str]:
@@ -136,7 +170,10 @@ def test_nothing_gets_through_in_any_dress(way) -> None:
     assert leaks(clean(WAYS[way])) == []
 
 
-@pytest.mark.parametrize("way", [way for way in WAYS if "two" not in way and "parts" not in way and "next" not in way])
+@pytest.mark.parametrize(
+    "way",
+    [way for way in WAYS if "two" not in way and "three" not in way and "a list" not in way and "parts" not in way and "next" not in way],
+)
 def test_what_looks_for_leaks_sees_them(way) -> None:
     """The positive control: the same search finds something in what was not cleaned."""
     assert leaks(WAYS[way]) != []
