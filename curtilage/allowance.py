@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 Network = IPv4Network | IPv6Network
@@ -23,7 +23,7 @@ Text = Annotated[str, Field(min_length=3, max_length=400, pattern=r"^[^\x00-\x1f
 WIDEST_PREFIX = {4: 24, 6: 48}
 """An allowance names a destination, not a part of the internet; two halves of 0.0.0.0/0 would be everything again."""
 
-_NOT_A_DESTINATION: tuple[tuple[Network, str], ...] = (
+NOT_A_DESTINATION: tuple[tuple[Network, str], ...] = (
     (IPv4Network("0.0.0.0/8"), "this network"),
     (IPv4Network("127.0.0.0/8"), "loopback"),
     (IPv4Network("169.254.0.0/16"), "link-local, where cloud metadata answers"),
@@ -35,9 +35,25 @@ _NOT_A_DESTINATION: tuple[tuple[Network, str], ...] = (
     (IPv6Network("64:ff9b:1::/48"), "NAT64, so it hides an IPv4 destination"),
     (IPv6Network("2001::/32"), "Teredo, a tunnel"),
     (IPv6Network("2002::/16"), "6to4, a tunnel"),
+    (IPv4Network("100.100.100.200/32"), "where cloud metadata answers"),
+    (IPv4Network("168.63.129.16/32"), "where cloud metadata answers"),
+    (IPv4Network("192.88.99.0/24"), "6to4, a tunnel"),
+    (IPv6Network("fd00:ec2::/32"), "where cloud metadata answers"),
+    (IPv6Network("fd20:ce::/32"), "where cloud metadata answers"),
     (IPv6Network("fe80::/10"), "link-local"),
     (IPv6Network("ff00::/8"), "multicast"),
 )
+
+
+def as_written(value: object) -> object:
+    """A network as text: YAML reads ``134744072`` and ``1:20`` as numbers, and a number is an address to Python.
+
+    Raises:
+        PydanticCustomError: it is another kind of value.
+    """
+    if isinstance(value, str | IPv4Network | IPv6Network):
+        return value
+    raise refusal(f"{value!r}", rule="a network is text, address/prefix", fix="write it in quotes, such as '198.51.100.9/32'")
 
 
 class Role(StrEnum):
@@ -67,7 +83,7 @@ class Allowance(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Name
-    destination: Network
+    destination: Annotated[Network, BeforeValidator(as_written)]
     protocol: Literal["tcp", "udp"]
     ports: Annotated[tuple[Port, ...], Field(min_length=1, max_length=16)]
     from_role: Role
@@ -85,7 +101,7 @@ class Allowance(BaseModel):
                 fix="name the address of the service that is needed",
                 key="destination",
             )
-        for network, what in _NOT_A_DESTINATION:
+        for network, what in NOT_A_DESTINATION:
             if network.version == self.destination.version and network.overlaps(self.destination):
                 raise refusal(
                     f"allowance '{self.id}' names {self.destination}, which is {what}",

@@ -120,7 +120,7 @@ class Region(Part):
     gateway: GatewaySettings
     models: Annotated[tuple[Model, ...], Field(min_length=1)]
     allowances: tuple[Allowance, ...] = ()
-    retention_days: Annotated[int, Field(gt=0, strict=True)] | None = None
+    retention_days: Annotated[int, Field(gt=0, le=36_500, strict=True)] | None = None
     kubernetes: KubernetesSettings | None = None
     aws: AwsSettings | None = None
 
@@ -139,6 +139,7 @@ class Region(Part):
                 segments={name: item.ipv4 for name, item in self.segments.items()},
                 second_family=any(item.ipv6 is not None for item in self.segments.values()),
                 allowances=len(self.allowances),
+                registry=self.kubernetes.registry if self.kubernetes is not None else "",
             )
         if self.kubernetes is not None:
             networks = {name: item.networks for name, item in self.segments.items()}

@@ -114,7 +114,9 @@ class AwsSettings(Part):
         return self.administrators[0].split(":")[1]
 
 
-def check_aws(settings: AwsSettings, *, site: str, segments: Mapping[str, IPv4Network], second_family: bool, allowances: int) -> None:
+def check_aws(
+    settings: AwsSettings, *, site: str, segments: Mapping[str, IPv4Network], second_family: bool, allowances: int, registry: str
+) -> None:
     """The rules that need the rest of the region.
 
     Raises:
@@ -128,6 +130,14 @@ def check_aws(settings: AwsSettings, *, site: str, segments: Mapping[str, IPv4Ne
                 fix=f"name zones such as {site}a",
                 key="aws.zones",
             )
+    own = f"{settings.account}.dkr.ecr.{site}."
+    if registry.endswith((".amazonaws.com", ".amazonaws.eu", ".aws")) and not registry.startswith(own):
+        raise refusal(
+            f"registry {registry}",
+            rule=f"a registry of AWS is the one of the region's own account and site, {own}..., and so of its jurisdiction",
+            fix=f"write {own}amazonaws.com",
+            key="kubernetes.registry",
+        )
     _check_machines(settings.gpu)
     for arn in settings.administrators:
         if arn.split(":")[4] != settings.account:

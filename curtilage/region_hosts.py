@@ -14,6 +14,8 @@ from pydantic import BeforeValidator, Field
 from curtilage.allowance import Name, Role, refusal
 from curtilage.region_parts import CPU_CARD, GPU_NODES, Part
 
+_TAKEN = frozenset({"all", "ungrouped", "localhost", *(role.value for role in Role)})
+
 
 def _none_word(value: Any) -> Any:
     """``none`` in a stack file is the explicit 'this segment has no IPv6'; leaving the key out is not."""
@@ -64,6 +66,13 @@ def check_hosts(hosts: tuple[Host, ...], segments: Mapping[str, Segment], *, lab
             raise refusal(f"no {role} host", rule=f"a region has a {role} host", fix=f"add a host with role {role}", key="hosts")
     for index, host in enumerate(hosts):
         key = f"hosts.{index}"
+        if host.name in _TAKEN:
+            raise refusal(
+                f"host '{host.name}'",
+                rule=f"a host is not named like a group of the inventory or this machine ({', '.join(sorted(_TAKEN))})",
+                fix=f"number it, such as {host.role}-1",
+                key=f"{key}.name",
+            )
         if host.segment not in segments:
             raise refusal(
                 f"host '{host.name}' is in segment '{host.segment}', which the region has not",
@@ -153,6 +162,8 @@ def check_pair(who: str, ipv4: IPv4Address, ipv6: IPv6Address | None, segment: S
         pairs.append((ipv6, segment.ipv6))
     for address, network in pairs:
         reserved = {network.network_address} | ({network.broadcast_address} if network.version == 4 else set())
+        if isinstance(address, IPv6Address) and address.scope_id is not None:
+            raise refusal(f"{who} has {address}", rule="an address names no link", fix="leave out what follows %", key=f"{key}.ipv6")
         if address not in network or address in reserved:
             raise refusal(
                 f"{who} has {address}, which is {'reserved in' if address in reserved else 'outside'} {network}",

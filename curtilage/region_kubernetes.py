@@ -11,12 +11,12 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from curtilage.allowance import Name, refusal
+from curtilage.allowance import NOT_A_DESTINATION, Name, as_written, refusal
 from curtilage.region_parts import DnsName, ImageByDigest, Part, known_card
 
-Network = IPv4Network | IPv6Network
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(as_written)]
 Group = Annotated[str, Field(min_length=3, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9:._/@-]*$")]
 Label = Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
 
@@ -154,7 +154,8 @@ def _check_networks(settings: KubernetesSettings, networks: Mapping[str, tuple[N
         ("CRM", settings.crm_networks, "kubernetes.crm_networks"),
     ):
         for network in given:
-            if not network.is_private or network.prefixlen < (8 if network.version == 4 else 32) or (network.is_link_local):
+            special = any(item.version == network.version and item.overlaps(network) for item, _ in NOT_A_DESTINATION)
+            if not network.is_private or network.prefixlen < (8 if network.version == 4 else 32) or special:
                 raise refusal(
                     f"{what} network {network} is not private, or a part of the internet",
                     rule=f"the {what} side is a private network",

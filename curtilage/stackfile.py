@@ -18,16 +18,28 @@ from curtilage.paths import CHECKOUT
 KEY = "curtilage:region"
 _PULUMI_KEYS = {"config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment"}
 _NAME = re.compile(r"^[a-z][a-z0-9-]*$")
+_WRAPPERS = ("function-", "nullable", "lax-or-strict")
+"""How pydantic names steps of its own in the place of a finding."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML without the silent habit that the last of two equal keys wins."""
+    """YAML without the silent habit that the last of two equal keys wins; what is no value of its kind is refused with its line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of a node."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as error:
+            # A date that no calendar has, a number of thousands of digits.
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
 
 
 def _mapping_without_repeats(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, list | dict | set):
+            raise yaml.MarkedYAMLError(problem="a key that is no text", problem_mark=key_node.start_mark)
         if key in seen:
             raise yaml.MarkedYAMLError(problem=f"the key '{key}' appears twice", problem_mark=key_node.start_mark)
         seen.add(key)
@@ -104,7 +116,7 @@ def config_error(error: ValidationError, file: str) -> ConfigError:
 def _told(finding: Any) -> tuple[str, str, str, str]:
     """One finding as key, given, rule, fix."""
     context = finding.get("ctx") or {}
-    where = [str(part) for part in finding["loc"] if not (isinstance(part, str) and part.startswith(("function-", "nullable")))]
+    where = [str(part) for part in finding["loc"] if not (isinstance(part, str) and part.startswith(_WRAPPERS))]
     if context.get("key"):
         where += [part for part in str(context["key"]).split(".") if where[-1:] != [part]]
     key = ".".join(where) or KEY
