@@ -13,7 +13,7 @@ import typer
 
 from curtilage import __version__
 from curtilage.errors import CurtilageError
-from curtilage.output import stderr
+from curtilage.output import print_json_error, stderr
 
 
 class Area(NamedTuple):
@@ -78,12 +78,14 @@ def build_app(named: str | None) -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point; a user's mistake ends in a message and its exit code, never in a traceback."""
+    """Entry point; a user's mistake ends in a message and its exit code, never in a traceback, and with ``--json`` in a document too."""
     named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     try:
         build_app(named)()
     except CurtilageError as error:
         stderr.print(f"error: {error}", markup=False)
+        if "--json" in sys.argv:
+            print_json_error(str(error), error.exit_code)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         stderr.print("interrupted; run the same command again to go on", markup=False)
