@@ -37,6 +37,7 @@ _SUFFIXES = {
     ".js": Kind.SCRIPT,
     ".mjs": Kind.SCRIPT,
     ".cjs": Kind.SCRIPT,
+    ".ts": Kind.SCRIPT,
     ".html": Kind.MARKUP,
     ".htm": Kind.MARKUP,
     ".page": Kind.MARKUP,
@@ -76,7 +77,7 @@ def kind_of(name: str) -> Kind:
     if lower.endswith("-meta.xml"):
         return Kind.XML
     suffix = os.path.splitext(name)[1]  # noqa: PTH122 -- a name, not a path
-    if suffix.lower() == ".js" and lower.endswith((".test.js", ".spec.js")):
+    if lower.endswith((".test.js", ".spec.js", ".test.ts", ".spec.ts", ".d.ts")):
         return Kind.OTHER
     if found := _SUFFIXES.get(suffix.lower()):
         return found

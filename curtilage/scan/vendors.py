@@ -14,6 +14,8 @@ SUSPECTED = "suspected"
 HOSTS: dict[str, str] = {
     "openai.com": "OpenAI",
     "openai.azure.com": "Azure OpenAI",
+    "openai.azure.us": "Azure OpenAI",
+    "openai.azure.cn": "Azure OpenAI",
     "azure-api.net/openai": "Azure OpenAI",
     "services.ai.azure.com": "Azure AI Foundry",
     "models.ai.azure.com": "Azure AI",
@@ -21,6 +23,8 @@ HOSTS: dict[str, str] = {
     "models.inference.ai.azure.com": "Azure AI",
     "models.github.ai": "GitHub Models",
     "cognitiveservices.azure.com": "Azure AI services",
+    "cognitiveservices.azure.us": "Azure AI services",
+    "cognitiveservices.azure.cn": "Azure AI services",
     "api.cognitive.microsoft.com": "Azure AI services",
     "api.cognitive.microsofttranslator.com": "Azure Translator",
     "anthropic.com": "Anthropic",
@@ -96,10 +100,30 @@ HOSTS: dict[str, str] = {
     "gateway.ai.cloudflare.com": "Cloudflare AI Gateway",
     "ai-gateway.vercel.sh": "Vercel AI Gateway",
     "einstein.ai": "Salesforce Einstein",
+    "chatgpt.com": "OpenAI",
+    "llama.com": "Meta Llama",
+    "reka.ai": "Reka",
+    "upstage.ai": "Upstage",
+    "inflection.ai": "Inflection",
+    "siliconflow.cn": "SiliconFlow",
+    "siliconflow.com": "SiliconFlow",
+    "hyperbolic.xyz": "Hyperbolic",
+    "lambda.ai": "Lambda",
+    "featherless.ai": "Featherless",
+    "friendli.ai": "Friendli",
+    "inference.net": "Inference.net",
+    "chutes.ai": "Chutes",
+    "aimlapi.com": "AI/ML API",
+    "scaleway.ai": "Scaleway",
+    "ai.cloud.ovh.net": "OVHcloud AI",
+    "hunyuan.tencentcloudapi.com": "Tencent Hunyuan",
+    "stepfun.com": "StepFun",
+    "baichuan-ai.com": "Baichuan",
+    "lingyiwanwu.com": "01.AI",
 }
 
 _AWS = re.compile(
-    r"(?:^|\.)(?:(bedrock[a-z-]*)|runtime(?:-fips)?\.(sagemaker)|(comprehend|comprehendmedical|textract|transcribe|rekognition|kendra|q))"
+    r"(?:^|\.)(?:(bedrock[a-z-]*|aws-external-anthropic)|runtime(?:-fips)?\.(sagemaker)|(comprehend|comprehendmedical|textract|transcribe|rekognition|kendra|q))"
     r"(?:-fips)?\.[a-z0-9{}?*-]+\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$"
 )
 _VERTEX = re.compile(r"(?:^|[a-z0-9{}-]-)aiplatform(?:\.(?:us|eu)\.rep)?\.googleapis\.com$")

@@ -14,6 +14,7 @@ from curtilage.scan.endpoints import Endpoint, Goes, classify
 from curtilage.scan.index import Index
 from curtilage.scan.model import Finding, Place, Severity
 from curtilage.scan.texts import Texts, join
+from curtilage.scan.vendors import vendor_of
 from curtilage.scan.web_values import Scope
 
 _VERBS = re.compile(r"get|post|put|patch|delete|head|options|request", re.IGNORECASE)
@@ -21,6 +22,7 @@ _SENDING = frozenset({"get", "post", "put", "patch", "delete", "head", "request"
 _CLIENTS = frozenset({"axios", "$", "jquery", "superagent", "ky", "$http", "got", "needle"})
 _INDEXED = re.compile(r"\[['\"](\w+)['\"]\]")
 _GLOBAL = re.compile(r"(?:window|self|globalthis|document\.defaultview|top|parent)\.", re.IGNORECASE)
+_NAVIGATES = ("location", "window.open")
 _LOADED = {
     "script": "src",
     "iframe": "src",
@@ -38,7 +40,7 @@ _SHOWN = {"img": "src", "link": "href", "apex:stylesheet": "value", "apex:image"
 
 @functools.cache
 def _parser(language: str) -> Parser:
-    return get_parser("html" if language == "html" else "javascript")
+    return get_parser("html" if language == "html" else "typescript" if language == "ts" else "javascript")
 
 
 def nodes(root: Node) -> Iterator[Node]:
@@ -62,7 +64,7 @@ def comments(data: bytes, *, markup: bool) -> Iterator[tuple[int, str]]:
 
 def scan_script(path: str, data: bytes, index: Index, gateways: frozenset[str], first_line: int = 0) -> Iterator[Finding]:
     """The findings of one script."""
-    root = _parser("js").parse(data).root_node
+    root = _parser("ts" if path.lower().endswith(".ts") else "js").parse(data).root_node
     scope = Scope(root, index)
     library = "/staticresources/" in f"/{path}"
     for node in nodes(root):
@@ -71,7 +73,19 @@ def scan_script(path: str, data: bytes, index: Index, gateways: frozenset[str], 
             texts = scope.text(target) if target is not None else frozenset()
             if base is not None:
                 texts = join(scope.text(base), texts)
+            if what in _NAVIGATES:
+                # Where a person is sent is no call, unless data goes along or a service of AI is there.
+                texts = frozenset(text for text in texts if _carries(text))
+                if not texts:
+                    continue
             yield from _judge(place, what, texts, index, gateways, library=library)
+
+
+def _carries(text: tuple[object, ...]) -> bool:
+    first = text[0] if text else ""
+    whole = "".join(part if isinstance(part, str) else "{x}" for part in text)
+    absolute = isinstance(first, str) and re.match(r"(?:https?:)?//[\w.-]+\.[a-z]{2,}(?:[:/?#]|$)", first, re.IGNORECASE) is not None
+    return absolute and (len(text) > 1 or vendor_of(whole if "://" in whole else f"https:{whole}") is not None)
 
 
 Target = tuple[str, Node | None, Node | None]
@@ -92,8 +106,10 @@ def _targets(node: Node, scope: Scope) -> Iterator[Target]:
             yield "import", source, None
     elif node.type == "assignment_expression":
         left = text_of(node.child_by_field_name("left"))
-        if left.endswith(".src") and scope.makes(left[:-4]):
+        if left.endswith(".src") and (scope.makes(left[:-4]) or left.startswith("new Image")):
             yield "element.src", node.child_by_field_name("right"), None
+        elif _GLOBAL.sub("", left) in ("location", "location.href", "document.location", "document.location.href"):
+            yield "location", node.child_by_field_name("right"), None
 
 
 def _calls(node: Node, scope: Scope) -> Iterator[Target]:
@@ -101,6 +117,10 @@ def _calls(node: Node, scope: Scope) -> Iterator[Target]:
     written = text_of(node.child_by_field_name("function")).replace("?.", ".").replace(" ", "")
     called = _GLOBAL.sub("", _INDEXED.sub(r".\1", written))
     lower = called.lower()
+    if lower.endswith((".call", ".apply")) and len(given) > 1:
+        # f.call(this, a) and f.apply(this, [a]) are f(a).
+        given = given[1].named_children if lower.endswith(".apply") else given[1:]
+        called, lower = called.rpartition(".")[0], lower.rpartition(".")[0]
     owner, _, method = lower.rpartition(".")
     first = given[0] if given else None
     if lower == "fetch" or lower in scope.senders or lower.endswith("navigator.sendbeacon") or lower == "importscripts":
@@ -115,6 +135,12 @@ def _calls(node: Node, scope: Scope) -> Iterator[Target]:
         yield called, _option(given, scope), None
     elif method == "open" and len(given) >= 2 and (owner in scope.requests or _is_verb(given[0])):
         yield "XMLHttpRequest", given[1], None
+    elif (
+        method == "setattribute" and len(given) > 1 and text_of(given[0]).strip("'\"") == "src" and scope.makes(written.rpartition(".")[0])
+    ):
+        yield "element.src", given[1], None
+    elif (written == "window.open" or lower in ("location.assign", "location.replace", "document.location.assign")) and given:
+        yield "window.open" if written == "window.open" else "location", first, None
     elif lower in ("loadscript", "loadstyle") and len(given) >= 2:
         yield called, given[1], None
 

@@ -208,6 +208,12 @@ class Scope:
             return join(
                 self.text(function.child_by_field_name("object"), depth + 1), *(self.text(item, depth + 1) for item in given.named_children)
             )
+        if called.endswith(".join") and function is not None and (whole := function.child_by_field_name("object")) is not None:
+            glue = given.named_children[0] if given is not None and given.named_children else None
+            if whole.type == "array" and (glue is None or glue.type == "string"):
+                between = literal(text_of(glue)[1:-1] if glue is not None else ",")
+                parts = [part for item in whole.named_children for part in (between, self.text(item, depth + 1))]
+                return join(*parts[1:]) if parts else literal("")
         if called in ("encodeURI", "String") and given is not None and given.named_children:
             return self.text(given.named_children[0], depth + 1)
         return hole("unknown", text_of(node)[:60])
