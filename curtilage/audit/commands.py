@@ -91,14 +91,12 @@ def verify(
         + f", {result.open_calls} open, {result.interrupted} interrupted",
         markup=False,
     )
-    if result.compared_with is None:
+    if checkpoint is None:
         stdout.print(
             "  no exported checkpoint given: a ledger cut short or replaced by its own key's holder would not be noticed", markup=False
         )
-    else:
-        stdout.print(
-            f"  extends the exported checkpoint of {result.compared_with} records" if result.verdict == "PASS" else "", markup=False
-        )
+    elif result.verdict == "PASS":
+        stdout.print(f"  extends the exported checkpoint of {result.compared_with} records", markup=False)
     progress(f"{result.size + result.unsealed} records in {result.seconds:.2f} s")
     raise typer.Exit(result.verdict.exit_code)
 

@@ -31,7 +31,8 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 MAX_TOKEN = 16 << 10
 _CACHE = 4096
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
-_HEADER = frozenset(("alg", "kid", "typ"))  # jku, jwk, x5u, x5c would bring a key along; crit and b64 change what is signed
+# jku, jwk, x5u, x5c would bring a key along; crit and b64 change what is signed. A thumbprint (AD FS, Entra ID) is not read.
+_HEADER = frozenset(("alg", "kid", "typ", "x5t", "x5t#S256"))
 _TYPES = frozenset((None, "jwt", "at+jwt", "application/at+jwt"))
 _HASHES: dict[str, hashes.HashAlgorithm] = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 _CURVES: dict[str, tuple[str, type[ec.EllipticCurve], int]] = {

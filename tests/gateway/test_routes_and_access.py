@@ -157,6 +157,7 @@ def test_a_request_only_selects_among_the_callers_own_matters(gateway, model) ->
     assert ask().reason == "curtilage.matter_required"
     assert ask(headers={"X-Curtilage-Matter": "matter-2"}).status == 200
     assert ask(body={"metadata": {"matter": "matter-1"}}).status == 200
+    assert ask(body={"metadata": {"matter": ["matter-2"]}}).reason == "curtilage.body_malformed"
     assert ask(body={"user": "matter:matter-2"}).status == 200
     assert ask(body={"user": "matter-1"}).status == 200
     assert ask(headers={"X-Curtilage-Matter": "matter-2"}, body={"metadata": {"matter": "matter-1"}}).reason == "curtilage.matter_denied"

@@ -123,6 +123,16 @@ def test_what_would_fetch_store_run_or_cannot_be_read_is_refused(shared, host: s
     assert not model.seen
 
 
+@pytest.mark.parametrize("value", ["yes", 1, "true", [True]])
+@pytest.mark.parametrize("name", ["openai", "anthropic", "openai completions", "openai responses", "cohere v2", "cohere v1"])
+def test_a_stream_asked_for_in_a_way_that_the_model_host_reads_otherwise_is_refused(shared, name: str, value: Any) -> None:
+    gateway, model = shared
+    surface = SURFACES[name]
+    answer = gateway.request("POST", surface.path, {**surface.base, "stream": value}, host=surface.host, keep=True)
+    assert (answer.status, "curtilage.body_malformed" in answer.raw.decode()) == (400, True), answer.raw
+    assert not model.seen
+
+
 def test_nothing_is_stored_and_no_matter_shares_a_prefix_cache(shared) -> None:
     gateway, model = shared
     for name, surface in SURFACES.items():

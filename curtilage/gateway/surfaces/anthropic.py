@@ -24,6 +24,7 @@ from curtilage.gateway.surfaces.base import (
     pick,
     refuse_keys,
     split_hint,
+    wants_stream,
 )
 
 _KNOWN = frozenset(
@@ -58,7 +59,7 @@ class Messages(Operation):
 
     def accept(self, body: Tree) -> Call:
         refuse_keys(body, _REFUSED)
-        call = Call(model=expect(body.get("model"), str, "model"), stream=body.get("stream") is True, body={})
+        call = Call(model=expect(body.get("model"), str, "model"), stream=wants_stream(body), body={})
         metadata = body.get("metadata") or {}
         names, call.hinted_matter = split_hint(expect(metadata, dict, "metadata").get("user_id"))
         call.named_matters = matter_names(metadata) | names

@@ -241,6 +241,12 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
     return value
 
 
+def wants_stream(body: Tree) -> bool:
+    """Whether a stream is asked for. The model server takes "yes" and 1 for true as well; read in two ways, the answer would be none."""
+    value = body.get("stream")
+    return False if value is None else bool(expect(value, bool, "stream"))
+
+
 def part(value: Any, kind: type[T]) -> T:
     """A part of the model server's answer. Raises ValueError when it is not what it has to be: then the answer is none."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -270,7 +276,9 @@ def matter_names(metadata: Any) -> frozenset[str]:
     """What the vendor's free metadata says about the matter."""
     if not isinstance(metadata, dict):
         return frozenset()
-    return frozenset(value for key in ("matter", "curtilage_matter") if isinstance(value := metadata.get(key), str) and value)
+    given = [value for key in ("matter", "curtilage_matter") if (value := metadata.get(key)) is not None]
+    # Passing over what names a matter in some other way would put the call on another one.
+    return frozenset(expect(value, str, "the matter in metadata") for value in given if value != "")
 
 
 def split_hint(value: Any) -> tuple[frozenset[str], str | None]:

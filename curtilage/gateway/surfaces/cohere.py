@@ -10,7 +10,7 @@ import orjson
 
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.sse import encode
-from curtilage.gateway.surfaces.base import Dialect, MakeGuard, Route, StreamRelay, Tree, expect
+from curtilage.gateway.surfaces.base import Dialect, MakeGuard, Route, StreamRelay, Tree, expect, wants_stream
 from curtilage.gateway.surfaces.cohere_vectors import EmbedV1, EmbedV2, Rerank
 from curtilage.gateway.surfaces.translated import TextRelay, TranslatedChat, TranslatedRelay, first_choice, only_text, text_of, tokens_of
 
@@ -50,7 +50,7 @@ class ChatV2(TranslatedChat):
         _refuse(body, {"documents": "put the text into a message"})
         dropped["parameter"] += len(body.keys() - _V2)
         built = {theirs: body.get(ours) for ours, theirs in _SHARED.items()}
-        built |= {"model": body.get("model"), "stream": body.get("stream") is True, "tools": body.get("tools") or None}
+        built |= {"model": body.get("model"), "stream": wants_stream(body), "tools": body.get("tools") or None}
         if body.get("tool_choice") is not None:
             built["tool_choice"] = {"REQUIRED": "required", "NONE": "none"}.get(str(body["tool_choice"]), "auto")
         built["messages"] = [_message(said) for said in expect(body.get("messages"), list, "messages")]
@@ -123,7 +123,7 @@ class ChatV1(TranslatedChat):
         _refuse(body, _REFUSED_V1)
         dropped["parameter"] += len(body.keys() - _V1)
         built = {theirs: body.get(ours) for ours, theirs in _SHARED.items()}
-        built |= {"model": body.get("model"), "stream": body.get("stream") is True}
+        built |= {"model": body.get("model"), "stream": wants_stream(body)}
         messages: list[Tree] = []
         if body.get("preamble") is not None:
             messages.append({"role": "system", "content": expect(body["preamble"], str, "preamble")})

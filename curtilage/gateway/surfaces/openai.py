@@ -23,6 +23,7 @@ from curtilage.gateway.surfaces.base import (
     pick,
     refuse_keys,
     split_hint,
+    wants_stream,
 )
 from curtilage.gateway.surfaces.openai_more import Completions, Embeddings
 from curtilage.gateway.surfaces.openai_responses import Responses
@@ -57,7 +58,7 @@ class ChatCompletions(Operation):
         refuse_keys(body, _REFUSED)
         if body.get("modalities") not in (None, ["text"]):
             raise Refusal(Reason.FEATURE_REFUSED, "modalities: text only")
-        call = Call(model=expect(body.get("model"), str, "model"), stream=body.get("stream") is True, body={})
+        call = Call(model=expect(body.get("model"), str, "model"), stream=wants_stream(body), body={})
         names, call.hinted_matter = split_hint(body.get("user"))
         call.named_matters = matter_names(body.get("metadata")) | names
         known = {key: value for key, value in body.items() if key not in ("user", "metadata", "store", "modalities")}

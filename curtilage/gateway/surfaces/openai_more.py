@@ -22,6 +22,7 @@ from curtilage.gateway.surfaces.base import (
     pick,
     split_hint,
     texts,
+    wants_stream,
 )
 
 _COMPLETION_KEYS = frozenset(
@@ -40,7 +41,7 @@ class Completions(Operation):
     upstream_path: ClassVar[str] = "/v1/completions"
 
     def accept(self, body: Tree) -> Call:
-        call = opened(body, stream=body.get("stream") is True)
+        call = opened(body, stream=wants_stream(body))
         kept = pick({key: value for key, value in body.items() if key not in _SELECTING}, _COMPLETION_KEYS, call.dropped)
         kept["prompt"] = texts(kept.get("prompt"), "prompt")
         if "stream_options" in kept:

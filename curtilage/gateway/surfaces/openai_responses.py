@@ -8,7 +8,19 @@ import orjson
 
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.sse import Event, encode
-from curtilage.gateway.surfaces.base import Call, MakeGuard, Operation, StreamRelay, Tree, expect, guarded, part, pick, refuse_keys
+from curtilage.gateway.surfaces.base import (
+    Call,
+    MakeGuard,
+    Operation,
+    StreamRelay,
+    Tree,
+    expect,
+    guarded,
+    part,
+    pick,
+    refuse_keys,
+    wants_stream,
+)
 from curtilage.gateway.surfaces.openai_more import opened
 
 _KNOWN = frozenset(
@@ -49,7 +61,7 @@ class Responses(Operation):
 
     def accept(self, body: Tree) -> Call:
         refuse_keys(body, _REFUSED)
-        call = opened(body, stream=body.get("stream") is True)
+        call = opened(body, stream=wants_stream(body))
         given = {key: value for key, value in body.items() if key not in ("user", "metadata", "store", "background")}
         kept = pick(given, _KNOWN, call.dropped)
         if not isinstance(kept.get("input"), str):

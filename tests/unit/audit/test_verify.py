@@ -317,3 +317,13 @@ def test_the_verbs_answer_with_the_contract_s_exit_codes(write: Write, signer: S
     assert (bad.exit_code, orjson.loads(bad.stdout)["verdict"]) == (1, "FAIL")
     assert run.invoke(app, ["query", str(directory), "--key", str(key)]).exit_code == 1
     assert base64.b64encode(b"M-1") not in bad.stdout.encode()
+
+
+def test_a_checkpoint_that_says_nothing_is_not_reported_as_none_given(write: Write, signer: Signer, tmp_path: Path) -> None:
+    directory, key, other = write(2), tmp_path / "ledger.pub", tmp_path / "other"
+    key.write_text(str(signer.verifier))
+    other.write_text("something else")
+    told = CliRunner().invoke(app, ["verify", str(directory), "--key", str(key), "--checkpoint", str(other)])
+    assert told.exit_code == 1
+    assert "exported checkpoint: not a checkpoint" in told.stdout
+    assert "no exported checkpoint given" not in told.stdout

@@ -68,6 +68,12 @@ def test_a_good_token_is_believed_and_again_from_the_cache(verifier) -> None:
     assert verifier.verify(good).issuer == ISSUER
 
 
+def test_a_thumbprint_beside_the_key_id_is_passed_over(verifier) -> None:
+    assert verifier.verify(token(headers={"x5t": "nOo3ZDrODXEK1jKWhXslHR_KXEg", "x5t#S256": "x"})).subject == "jdoe"
+    with pytest.raises(TokenRefused):
+        verifier.verify(token(key=OTHER, headers={"x5t": "nOo3ZDrODXEK1jKWhXslHR_KXEg"}))
+
+
 NOW = int(time.time())
 BAD_CLAIMS = [
     {"iss": "https://evil.example.org"}, {"iss": None}, {"iss": ISSUER + "/"}, {"aud": "other"}, {"aud": None}, {"aud": ["other"]}, {"exp": NOW - 3600}, {"exp": None}, {"exp": True},
