@@ -69,6 +69,13 @@ def test_what_everything_allows_is_allowed() -> None:
     decide(caller, directory)
 
 
+@pytest.mark.parametrize("broken", REASONS)
+def test_each_reason_to_refuse_refuses_by_itself(broken) -> None:
+    caller, _, directory = build(broken=frozenset({broken}))
+    with pytest.raises(Refusal):
+        decide(caller, directory)
+
+
 @given(
     st.sets(st.sampled_from(REASONS), min_size=1),
     st.sampled_from([None, "M-1", "M-2", "", "*"]),
