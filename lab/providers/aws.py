@@ -1,7 +1,9 @@
-"""Stand-in for ``pulumi-resource-aws``: checks inputs against the SDK's own types and previews; creates nothing.
+"""Stand-in for ``pulumi-resource-aws``: checks inputs against the SDK's own types and previews; creates nothing in an account.
 
 In recorded mode (``CURTILAGE_AWS_RECORDED=1``) it answers an update with what was asked for, every id and ARN beginning with ``recorded``,
-and keeps it in the state alone: a rehearsal of order and of state, never a claim about an account. Without it an update is refused.
+and keeps it in the state alone: a rehearsal of order and of state, never a claim about an account. With ``CURTILAGE_AWS_EMULATOR`` beside
+it, the address of a moto server on this machine, what moto emulates is made there, and only the rest is recorded. Without recorded mode an
+update is refused.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ import grpc  # type: ignore[import-untyped]
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import provider_pb2
 
+from lab.providers.aws_emulator import Emulator, on_this_machine, session_at
 from lab.providers.schema import UNKNOWN, Schema, is_unknown, made_up, problems
 from lab.providers.server import Provider, serve, to_plain, to_struct
 
 RECORDED = "CURTILAGE_AWS_RECORDED"
+EMULATOR = "CURTILAGE_AWS_EMULATOR"
 ACCOUNT_MISSING = "no credentials of an account are here"
 
 
@@ -33,10 +37,18 @@ class Aws(Provider):
         self.schema = Schema("pulumi_aws")
         self.region = ""
         self.recorded = os.environ.get(RECORDED) == "1"
+        self.emulator: Emulator | None = None
 
     def Configure(self, request: Any, context: Any) -> Any:
         found = to_plain(request.args)
         self.region = str(found.get("region", ""))
+        address = os.environ.get(EMULATOR, "")
+        if self.recorded and address:
+            if not on_this_machine(address):
+                context.abort(
+                    grpc.StatusCode.FAILED_PRECONDITION, f"{EMULATOR}={address}: http://, a loopback address and a port, no other."
+                )
+            self.emulator = Emulator(session_at(address, self.region), self.region)
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, supports_autonaming_configuration=True
         )
@@ -68,16 +80,31 @@ class Aws(Provider):
                 f"the stand-in for the aws provider creates nothing, and {ACCOUNT_MISSING}. Install the official plugin"
                 f" (pulumi plugin install resource aws) and run again; {RECORDED}=1 rehearses an update in the state alone.",
             )
-        return self._record(request.urn, kind, inputs, outputs)
+        made = self._emulated(context, kind, inputs, request.urn.rsplit("::", 1)[-1])
+        return self._record(request.urn, kind, inputs, outputs, made)
 
-    def _record(self, urn: str, kind: str, inputs: dict[str, Any], outputs: dict[str, Any]) -> Any:
+    def _emulated(self, context: Any, kind: str, inputs: dict[str, Any], name: str) -> tuple[str, dict[str, Any]] | None:
+        if self.emulator is None:
+            return None
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return self.emulator.make(kind, inputs, name)
+        except (BotoCoreError, ClientError) as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"the emulator refused {kind} {name}: {error}")
+            raise
+
+    def _record(
+        self, urn: str, kind: str, inputs: dict[str, Any], outputs: dict[str, Any], emulated: tuple[str, dict[str, Any]] | None
+    ) -> Any:
         """What an update would leave in the state, every made-up value marked."""
         mark = hashlib.sha256(f"{urn} {json.dumps(inputs, sort_keys=True)}".encode()).hexdigest()[:12]
         made = {name: made_up(wanted, f"{name}-{mark}") for name, wanted in outputs.items() if inputs.get(name) is None}
         if "region" in outputs and self.region:
             # The one output that is no secret of the account: a resource stands where its provider does.
             made["region"] = self.region
-        return provider_pb2.CreateResponse(id=f"recorded-{kind.rsplit(':', 1)[-1].lower()}-{mark}", properties=to_struct(made | inputs))
+        id, decided = emulated or (f"recorded-{kind.rsplit(':', 1)[-1].lower()}-{mark}", {})
+        return provider_pb2.CreateResponse(id=id, properties=to_struct(made | inputs | decided))
 
     def Read(self, request: Any, context: Any) -> Any:
         # There is no account to look at, so what was recorded is what is there.
@@ -87,6 +114,8 @@ class Aws(Provider):
         olds, news = to_plain(request.olds), to_plain(request.news)
         if not request.preview and not self.recorded:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"the stand-in for the aws provider changes nothing: {ACCOUNT_MISSING}.")
+        if not request.preview and not request.id.startswith("recorded-"):
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"the stand-in changes nothing in an emulator: {request.id} stays as it is.")
         known = {key: value for key, value in (olds | news).items() if not is_unknown(value)}
         return provider_pb2.UpdateResponse(properties=to_struct(known))
 

@@ -8,48 +8,21 @@ to rehearse refuses.
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from curtilage.engine import Engine
 from curtilage.engine_build import engine_path
-from curtilage.paths import CHECKOUT
-from curtilage.plugins import STANDIN
-from curtilage.region import load_region
-
-PARTS = ("curtilage", "components", "policies", "stacks", "model_images", "lab")
-NAME = "de-frankfurt"
-DIGEST = "sha256:" + "a" * 64
+from tests.imported import NAME, imported_engine
 
 pytestmark = pytest.mark.skipif(engine_path() is None, reason="no Pulumi engine here: `python -m curtilage.engine_build` makes one")
 
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Of a checkout whose stack file names digests, as after an import."""
-    checkout = tmp_path / "checkout"
-    checkout.mkdir()
-    for part in PARTS:
-        shutil.copytree(CHECKOUT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(CHECKOUT / name, checkout)
-    file = checkout / "stacks" / f"Pulumi.{NAME}.yaml"
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    region = document["config"]["curtilage:region"]
-    registry = region["kubernetes"]["registry"]
-    region["kubernetes"]["curtilage_image"] = f"{registry}/curtilage@{DIGEST}"
-    region["aws"]["device_plugin_image"] = f"{registry}/device-plugin@{DIGEST}"
-    for model in region["models"]:
-        model |= {"image": f"{registry}/vllm@{DIGEST}", "weights": DIGEST}
-    file.write_text(yaml.safe_dump(document), encoding="utf-8")
-    found = Engine(load_region(file), checkout=checkout, state=tmp_path / "state")
-    if any(item.kind != STANDIN for item in found.plugins):
-        pytest.skip("an official plugin is installed, and would reach for an account")
     monkeypatch.setenv("CURTILAGE_AWS_RECORDED", "1")
-    return found
+    return imported_engine(tmp_path)
 
 
 def test_a_region_on_aws_comes_up_in_the_state_alone_and_a_second_time_changes_nothing(engine: Engine) -> None:

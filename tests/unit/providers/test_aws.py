@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from lab.providers.aws import RECORDED, Aws
+from lab.providers.aws import EMULATOR, RECORDED, Aws
 from lab.providers.schema import UNKNOWN
 from lab.providers.server import to_plain, to_struct
 
@@ -73,3 +73,36 @@ def test_a_rehearsal_deletes_only_what_it_recorded(rehearsing: Aws) -> None:
     rehearsing.Delete(provider_pb2.DeleteRequest(id="recorded-x", urn=URN), Context())
     with pytest.raises(Aborted, match="deletes nothing"):
         rehearsing.Delete(provider_pb2.DeleteRequest(id="vpc-1", urn=URN), Context())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://127.0.0.1:5000",
+        "http://192.0.2.1:5000",
+        "http://localhost:5000",
+        "http://127.0.0.1",
+        "http://a@127.0.0.1:1",
+        "127.0.0.1:5000",
+    ],
+)
+def test_an_emulator_is_a_loopback_address_and_nothing_else_is_asked(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RECORDED, "1")
+    monkeypatch.setenv(EMULATOR, address)
+    with pytest.raises(Aborted, match="a loopback address and a port"):
+        Aws().Configure(provider_pb2.ConfigureRequest(args=to_struct({"region": "eu-central-1"})), Context())
+
+
+def test_an_emulator_alone_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RECORDED, raising=False)
+    monkeypatch.setenv(EMULATOR, "http://127.0.0.1:1")
+    provider = Aws()
+    provider.Configure(provider_pb2.ConfigureRequest(args=to_struct({"region": "eu-central-1"})), Context())
+    with pytest.raises(Aborted, match="creates nothing"):
+        created(provider)
+
+
+def test_what_an_emulator_holds_is_not_changed_as_if_it_were_recorded(rehearsing: Aws) -> None:
+    change = provider_pb2.UpdateRequest(id="vpc-1", urn=URN, olds=to_struct(INPUTS), news=to_struct(INPUTS))
+    with pytest.raises(Aborted, match="changes nothing in an emulator"):
+        rehearsing.Update(change, Context())
