@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from curtilage.sanitize.people_tokens import may_be_name
+from curtilage.sanitize.people_tokens import is_small_word, may_be_name
 from curtilage.sanitize.placeholders import Vault, unfinished_placeholder
 from curtilage.sanitize.sanitizer import Sanitizer
 
@@ -66,8 +66,10 @@ class TextGuard:
             word = text[start:end].strip()
             # Digit groups, file numbers and spelled-out addresses go on after a space: "DE89 3704 …", "12 O 345/21".
             # So do names: "Anna Maria Schmidt".
-            if word.isupper() or may_be_name(word) or any(char.isdigit() or char in "@+([{" for char in word):
+            if word.isupper() or may_be_name(word) or any(char.isdigit() or char in "@+([{" for char in word) or "." in word[1:-1]:
                 cut, plain = start, 0
+            elif is_small_word(word):
+                continue  # "Mathilde de la …": what stands before them decides
             elif len(word) > _SHORT_WORD or (plain := plain + 1) > 1:
                 break
         cut = min(cut, unfinished_placeholder(text))

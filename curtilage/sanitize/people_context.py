@@ -32,9 +32,9 @@ _LAST_WORD = re.compile(words.LAST_WORDS, re.IGNORECASE)
 
 
 def _word_before(text: str, start: int) -> str:
-    """The word before, as it is written, with what sticks to it."""
+    """The word before, as it is written, with what sticks to its end."""
     before = text[max(0, start - 28) : start].split()
-    return before[-1] if before else ""
+    return before[-1].lstrip("\"'([{„“‘«‹*_") if before else ""
 
 
 def particles_behind_title(text: str, start: int) -> int:

@@ -1,6 +1,6 @@
 """How many words of a run are one person's name: by given name, surname, initials, capitals, title, role, or letters alone."""
 
-# ruff: noqa: E501, SIM905 - a list of words is read as words
+# ruff: noqa: SIM905 - a list of words is read as words
 
 from __future__ import annotations
 
@@ -19,16 +19,13 @@ from curtilage.sanitize.names import (
     SURNAME_OR_WORD,
 )
 from curtilage.sanitize.people_context import is_german, is_unlisted, one_word_expected
-from curtilage.sanitize.people_tokens import Token
+from curtilage.sanitize.people_tokens import PARTICLES, Token
 from curtilage.sanitize.shapes import score
 
 _STRONG_PARTICLE = re.compile(r"[ \t](?:von|van|vom|zu|ter|ten|bin|bint|ibn|ben|abu|al|el|af|av)[ \t]")
 _LOWER_PARTICLE = re.compile(r"[ \t](?:von|van|de|del|della|di|da|du|der|den|ter|la|le|bin|ibn|al|el|y)[ \t]")
 _PARTY_AFTER = re.compile(r"\s{1,2}(?:\./\.|c/|/\.)\s")
 _PERSON_AFTER = re.compile(words.PERSON_AFTER)
-_PARTICLES = frozenset(
-    "te t op af de del della delle dello di da dal das do dos du des la le lo van von vom der den ten ter zu zum zur el al bin ben ibn abu mac mc san santa st".split()
-)
 # Chinese and Korean surnames of two letters, too short for the table.
 _SHORT_SURNAMES = frozenset("li wu xu hu lu ma yu ye du su gu fu ke ni qi qu ge mu ji bi yi ko ha".split())
 _COMMA = re.compile(r", ?")
@@ -186,7 +183,7 @@ def _more(text: str, rest: list[Token]) -> int:
 
 def is_particle(token: Token) -> bool:
     """Whether a capitalised word is a small word of names ("Le Corre", "VAN DER MEER")."""
-    return token.key in _PARTICLES
+    return token.key in PARTICLES
 
 
 def _after_title(text: str, run: list[Token], *, sure: bool) -> int:

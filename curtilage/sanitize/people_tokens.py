@@ -1,5 +1,7 @@
 """The words a name may be made of: capitalised ones with what the table says of them; and text that has no capital at all."""
 
+# ruff: noqa: E501, SIM905 - a list of words is read as words
+
 from __future__ import annotations
 
 import re
@@ -31,6 +33,9 @@ _LOWER_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 _CUE = r"(?:my name is|i am|ich heiße|mein name ist|je m'appelle|mi chiamo|me llamo|names?:|client|mr|mrs|ms|herr|frau|dr\.?)"
 _LOWER_CUE = re.compile(_CUE + r"\s{1,2}\Z")
 _CUE_ANYWHERE = re2.compile(_CUE + r"\PL")  # wider than the one above: what it does not find, that one does not either
+PARTICLES = frozenset(
+    "te t op af de del della delle dello di da dal das do dos du des la le lo van von vom der den ten ter zu zum zur el al bin ben ibn abu mac mc san santa st".split()
+)
 _SAINTS = ("saint-", "sainte-", "sankt-", "san-", "santa-", "st-")
 
 
@@ -155,4 +160,10 @@ def lower_case_names(text: str, *, sure: bool) -> list[tuple[int, int]]:
 
 def may_be_name(word: str) -> bool:
     """Whether a word could be part of a name that goes on behind it: capitalised, and no everyday word."""
-    return word[:1].isupper() and flags_here(word.strip(".,;:!?()\"'")) & (COMMON | GIVEN | SURNAME) != COMMON
+    bare = word.strip(".,;:!?()[]\"'„“”‚‘’«»‹›*_")
+    return bare[:1].isupper() and flags_here(bare) & (COMMON | GIVEN | SURNAME) != COMMON
+
+
+def is_small_word(word: str) -> bool:
+    """Whether a word may stand in the middle of a name: "van 't", "de la"."""
+    return word.strip("'’").lower() in PARTICLES

@@ -21,6 +21,7 @@ TOKEN = VAULT.placeholder("EMAIL", "jane@example.com")
 TEXTS = [
     f"Write to {TOKEN}, please. Then call +49 30 901820 or pay DE89 3704 0044 0532 0130 00 at once; see [1] and [NOTE].",
     "Card 4111 1111 1111 1111. SSN 123-45-6789. bob@example.org (12 O 345/21)",
+    'Thus Marieke van \'t Hof, "Kowalczyk, Maria" and Mathilde de la Rochefoucauld at jane.roe @ example.com said so.',
     "passport no. C01X00T47 was seen [EMAIL_AAAAAAAA] and XII ZR 123/20 too",
 ]
 
