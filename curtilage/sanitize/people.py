@@ -25,7 +25,7 @@ PERSON = "PERSON"
 
 _GAP = re.compile(
     r"[ \t]{0,2}\n?[ \t]{0,2}(?:(?:von|van|vom|zu|zum|zur|der|den|ten|ter|de|los|las|del|della|delle|dello|degli|dei|di|da|dal|do|dos|das|du|des|la|le|lo|el|al|te|op|af|bin|bint|ibn|ben|abu|av|af|y|e|i|(?:in[ \t]+|op[ \t]+)?['’][tT])"
-    r"[ \t]+){0,3}(?:(?:d|l|dell|all)?['’])?"
+    r"[ \t]+){0,3}(?:(?:d|l|dell|all)?['’]|(?:[ae]l|a[dnrstz]|ash|ul)-)?"
 )
 _JOINED = re.compile(r"[ \t](?:e|i|y)[ \t]+$")
 _ARTICLE = re.compile(r"[ \t]+(?:der|den|des|dem)[ \t]+")
@@ -115,7 +115,8 @@ def _name_at(text: str, tokens: list[Token], index: int) -> tuple[int, bool]:
     length = max(name_length(text, run, expected), reversed_length(text, tokens, index, expected))
     if not length:
         return 1, False
-    if _ORG_AFTER.match(text, tokens[index + length - 1].end) or _PLACE_BEFORE.search(text, max(0, first.start - 24), first.start):
+    begins = particles_behind_title(text, first.start)
+    if _ORG_AFTER.match(text, tokens[index + length - 1].end) or _PLACE_BEFORE.search(text, max(0, begins - 24), begins):
         return length, False
     return length, True
 

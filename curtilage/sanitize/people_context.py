@@ -24,7 +24,7 @@ _SURE_TITLES = frozenset(words.SURE.lower().split())
 # Small words of a name between a title and its capital: "Frau van der Meer", "Monsieur de la Tour", "Mr d'Arcy".
 _PARTICLES = re.compile(
     r"(?:^|(?<=[ \t]))(?:(?:von|van|vom|zu|zum|zur|de|del|della|di|da|do|dos|das|du|des|ten|ter|bin|bint|ibn|ben|abu|al|el|af|av)[ \t]+"
-    r"(?:(?:de[rnm]?|la|las|los|le|['’]t)[ \t]+)?(?:[dl]['’])?|d['’])$"
+    r"(?:(?:de[rnm]?|la|las|los|le|['’]t)[ \t]+)?(?:[dl]['’])?|d['’]|[ae]l-)$"
 )
 # Not those that name an office, which has a place behind it: "Giudice di Pace", "Préfet de la Gironde".
 _PLAIN_TITLES = frozenset(words.PLAIN_TITLES.lower().split())
@@ -39,7 +39,7 @@ def _word_before(text: str, start: int) -> str:
 
 def particles_behind_title(text: str, start: int) -> int:
     """Where the name of a capitalised word begins: before its particles when a title stands in front of them."""
-    if text[start - 1 : start] not in ("'", "’") and text[start - 2 : start - 1] not in tuple("nmruealsotfviy"):
+    if text[start - 1 : start] not in ("'", "’", "-") and text[start - 2 : start - 1] not in tuple("nmruealsotfviy"):
         return start
     found = _PARTICLES.search(text, max(0, start - 24), start)
     if found is None or _word_before(text, found.start()).rstrip(".").lower() not in _PLAIN_TITLES:

@@ -22,7 +22,7 @@ FOUND = [
     ("Sehr geehrte Frau bin Rashid,", "bin Rashid"), ("Cher Monsieur de la Rochefoucauld,", "de la Rochefoucauld"), ("Estimada Sra. van der Meulen:", "van der Meulen"), ("Mr. d'Harcourt heeft getekend.", "d'Harcourt"),
     ("Getuige Marieke van 't Hof zei", "Marieke van 't Hof"), ("Selon Édouard d'Harcourt, rien", "Édouard d'Harcourt"), ("M. van 't Hof has left.", "M. van 't Hof"), ("Según Rocío Valdivieso Peña, no", "Rocío Valdivieso Peña"),
     ("signé par N. Van Minh.", "N. Van Minh"), ("De getuige Nguyen Van Minh zei", "Nguyen Van Minh"), ("we met Li Xiaoming in Leeds", "Li Xiaoming"), ("According to AISHWARYA IYER, no notice", "AISHWARYA IYER"),
-    ('He wrote: "Mr. O\'Sullivan".', "O'Sullivan"), ("The tenant (Mrs Okonkwo) left.", "Okonkwo"), ("JIŘÍ DVOŘÁČEK a signé.", "JIŘÍ DVOŘÁČEK"), ("donnée par Milošević, Dragan hier", "Milošević, Dragan"),
+    ('He wrote: "Mr. O\'Sullivan".', "O'Sullivan"), ("The tenant (Mrs Okonkwo) left.", "Okonkwo"), ("Abdulrahman al-Ghamdi guaranteed it.", "Abdulrahman al-Ghamdi"), ("Dear Mr al-Faisal,", "al-Faisal"), ("JIŘÍ DVOŘÁČEK a signé.", "JIŘÍ DVOŘÁČEK"), ("donnée par Milošević, Dragan hier", "Milošević, Dragan"),
 ]  # fmt: skip
 STAY = [
     "The Sarbanes-Oxley Act applies.", "Müller GmbH und Wagner AG", "Goldman Sachs and Morgan Stanley", "Will the grant cover May?", "Supreme Court of the United Kingdom", "Basel III and the Vienna Convention",
