@@ -91,11 +91,14 @@ def _ends_in(cue: re.Pattern[str], window: str) -> bool:
     return False
 
 
-def is_german(text: str) -> bool:
+_AROUND = 400  # characters to each side that tell the language of a place: a whole text would be read again for each of its names
+
+
+def is_german(text: str, place: int) -> bool:
     """German writes every noun with a capital, so a capital says less there."""
-    return _GERMAN.search(text) is not None
+    return _GERMAN.search(text, max(0, place - _AROUND), place + _AROUND) is not None
 
 
-def is_unlisted(text: str) -> bool:
-    """Whether the text is in a language whose everyday words the table does not have: there a word that nobody listed says nothing."""
-    return _UNLISTED.search(text) is not None
+def is_unlisted(text: str, place: int) -> bool:
+    """Whether the place is in a language whose everyday words the table does not have: there a word that nobody listed says nothing."""
+    return _UNLISTED.search(text, max(0, place - _AROUND), place + _AROUND) is not None

@@ -78,7 +78,7 @@ def _alone(text: str, run: list[Token], expected: int) -> int:
         return 0
     if _PARTY_AFTER.match(text, token.end):
         return 1
-    if not expected or (token.flags & COMMON and (token.flags & PLACE or is_german(text))):
+    if not expected or (token.flags & COMMON and (token.flags & PLACE or is_german(text, token.start))):
         return 0
     return 1 + _more(text, run[1:]) if one_word_expected(text, token.start) else 0
 
@@ -111,9 +111,11 @@ def _by_shape(text: str, run: list[Token], expected: int) -> int:
     # An initial or a particle between two words is what names have.
     if parts > 1 or _STRONG_PARTICLE.search(text, run[0].end, run[parts].start + 1):
         first, second = first + 1.5, second + 1.5
-    if not expected and not run[0].flags & GIVEN and is_unlisted(text) and not _person_follows(text, run):
+    if first + second < 0.5:  # the least that is ever asked for
         return 0
-    needed = 0.5 if expected or _person_follows(text, run) else 2.5 if is_german(text) else 1.8
+    if not expected and not run[0].flags & GIVEN and is_unlisted(text, run[0].start) and not _person_follows(text, run):
+        return 0
+    needed = 0.5 if expected or _person_follows(text, run) else 2.5 if is_german(text, run[0].start) else 1.8
     known = run[0].flags & run[parts].flags & NAME
     if (
         first + second < needed
@@ -173,7 +175,7 @@ def _more(text: str, rest: list[Token]) -> int:
     count = 0
     for token in rest[:2]:
         surname = token.flags & SURNAME and not token.flags & COMMON and (token.flags & FREQUENT_SURNAME or not token.flags & PLACE)
-        double = token.flags & FREQUENT_SURNAME and not token.word.isascii() and not is_german(text)
+        double = token.flags & FREQUENT_SURNAME and not token.word.isascii() and not is_german(text, token.start)
         if surname or double or _unlisted(token, 1.5):
             count += 1
         else:
@@ -195,7 +197,7 @@ def _after_title(text: str, run: list[Token], *, sure: bool) -> int:
             common = bool(token.flags & COMMON)
             if words_seen == 0 and common and not token.flags & NAME and not sure:
                 return 0
-            if words_seen and common and not named and (is_german(text) or not token.flags & SURNAME):
+            if words_seen and common and not named and (is_german(text, token.start) or not token.flags & SURNAME):
                 break
             if words_seen == 3:
                 break
@@ -220,7 +222,7 @@ def _from_given(text: str, run: list[Token], expected: int) -> int:
         if strong:
             # A capital particle ("Le Corre") belongs to a name, whatever comes behind it means.
             follows = parts > count or bool(surname.flags & SURNAME) or _plausible(surname)
-            follows = follows or (not (surname.flags & COMMON and is_german(text)) and not particle)
+            follows = follows or (not (surname.flags & COMMON and is_german(text, run[0].start)) and not particle)
         elif run[count - 1].initial and count > 1:
             follows = not surname.flags & COMMON or bool(surname.flags & SURNAME)
         elif surname.flags & SURNAME and not (first.flags & PLACE and surname.flags & (SURNAME_OR_WORD | PLACE) and not expected):

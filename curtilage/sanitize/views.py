@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
+from itertools import islice
 from urllib.parse import quote, unquote, unquote_plus
 
 import re2
@@ -162,14 +163,14 @@ def _base64_token(token: str, clean: Clean) -> str:
         return token if whole == compact else whole
     if compact != token:  # lines that do not belong together
         return str(_BASE64_ALONE.sub(lambda match: _base64_token(match.group(), clean), token))
-    for place in _PIECE.finditer(token, 0, 64):
+    for place in islice(_PIECE.finditer(token, 0, 64), 8):
         rest = token[place.end() :]
         if len(rest) >= 16 and (found := _from_base64(rest, clean)) is not None:
             return token[: place.end()] + found
-    head, sign, rest = token.partition("/")
-    if sign and (len(head) >= 16 or len(rest) >= 16):
-        return sign.join(_base64_token(piece, clean) if len(piece) >= 16 else piece for piece in (head, rest))
-    return token
+    pieces = token.split("/")
+    if len(pieces) == 1:
+        return token
+    return "/".join(piece if len(piece) < 16 or (found := _from_base64(piece, clean)) is None else found for piece in pieces)
 
 
 def _from_base64(token: str, clean: Clean) -> str | None:

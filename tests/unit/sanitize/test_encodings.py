@@ -264,3 +264,9 @@ def test_field_metadata_is_read_as_the_platform_exports_it(tmp_path) -> None:
     (tmp_path / "bad.xml").write_text('<!DOCTYPE x [<!ENTITY a "b">]><x/>')
     with pytest.raises(ConfigError):
         load(tmp_path)
+
+
+def test_a_long_path_is_read_in_linear_time() -> None:
+    started = time.process_time()
+    clean({"content": "a/" * 100_000 + " " + "abcdefghijklmnop/" * 10_000})
+    assert time.process_time() - started < 5.0
