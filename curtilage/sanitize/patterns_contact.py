@@ -9,7 +9,7 @@ from curtilage.sanitize.checks import whole
 from curtilage.sanitize.patterns import LETTER, Row, context
 
 _MONTH = (
-    r"(?:jan(?:uar[yi]?|uary|v(?:ier)?|ner)?|jän(?:ner)?|f[eé]b(?:ruar[yi]?|r(?:uary|aio|ero)?)?|févr?(?:ier)?|m[aäà]r(?:ch|z|s|zo)?|a[pbv]r(?:il(?:e)?)?|mai|may|maggio|mayo|mag|june?|juni|juin|giu(?:gno)?|jun(?:io)?"
+    r"(?:jan(?:uar[yi]?|uary|v(?:ier)?|ner)?|jän(?:ner)?|f[eé]b(?:ruar[yi]?|r(?:uary|ero)?|braio|b)?|févr?(?:ier)?|m[aäà]r(?:ch|z|s|zo)?|a[pbv]r(?:il(?:e)?)?|mai|may|maggio|mayo|mag|june?|juni|juin|giu(?:gno)?|jun(?:io)?"
     r"|july?|juli|juil(?:let)?|lug(?:lio)?|julio|aug(?:ust)?|août|ago(?:sto)?|sept?(?:ember|embre|tembre|tiembre)?|set(?:tembre)?|o[ck]t(?:ober|obre|ubre)?|ott(?:obre)?|nov(?:ember|embre|iembre)?|d[eéi][czs](?:ember|embre|iembre)?|dic(?:embre|iembre)?|gen(?:naio)?|ene(?:ro)?"
     r"|maart|mrt|mei|augustus|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
     r"|stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia)\.?"
@@ -27,7 +27,7 @@ _BORN = (
 _CAP = rf"[{LETTER}][{LETTER}'.\-]*"
 _NAME = rf"[A-ZÀ-Þ][{LETTER}'.\-]*"
 _HOUSE = r"\d{1,4}(?: ?[a-zA-Z]\b)?(?: ?[\-–/] ?\d{1,4}(?: ?[a-z]\b)?)?"
-_TOWN = rf"(?:,?\s+(?:[A-Z]{{1,3}}[\- ])?(?:\d{{4,5}}|\d{{4}} ?[A-Z]{{2}})\s+{_NAME}(?:[ \-](?:am|an der|im|in|sur|de|di|la|le|les|del|bei|upon|{_NAME})){{0,3}}(?: \([A-Z]{{2}}\))?(?: (?:CEDEX|Cedex)(?: \d{{1,2}})?)?)?"
+_TOWN = rf"(?:,?\s+(?:[A-Z]{{1,3}}[\- ])?(?:\d{{4,5}}|\d{{4}} ?[A-Z]{{2}})\s+{_NAME}(?:[ \-](?:am|an der|im|in|sur|de|di|la|le|les|los|las|el|del|bei|upon|{_NAME})){{0,3}}(?: \([A-Z]{{2}}\))?(?: (?:CEDEX|Cedex)(?: \d{{1,2}})?)?)?"
 _UK_POSTCODE = r"(?:GIR ?0AA|[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d|[A-HK-Y]\d\d|\d[A-HJKPS-UW]|[A-HK-Y]\d[ABEHMNPRV-Y]) ?\d[ABD-HJLNP-UW-Z]{2})"
 _EN_STREET = r"Street|St\.?|Road|Rd\.?|Avenue|Ave\.?|Lane|Ln\.?|Drive|Dr\.?|Court|Ct\.?|Square|Sq\.?|Place|Pl\.?|Boulevard|Blvd\.?|Way|Terrace|Close|Crescent|Gardens?|Row|Mews|Hill|Parade|Grove|Highway|Hwy\.?|Parkway|Pkwy\.?|Walk|Quay|Rise|Circle|Cir\.?|Trail|Loop|Alley|Plaza|Broadway|Turnpike"
 _STATE = "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR"
@@ -65,7 +65,7 @@ LAST: tuple[Row, ...] = (
     ("ADDRESS", rf"\b{_HOUSE}(?: ?(?:bis|ter|quater))?,? (?i:rue|avenue|av\.|boulevard|bd\.?|place|quai|chemin|impasse|allées?|cours|route|square|passage|sentier|villa|cité|faubourg|rond-point|esplanade|promenade) (?:(?:de la |de l'|de |du |des |d'|l'|la |le |les |aux? ))?(?:\d{{1,2}} )?{_NAME}(?:[ \-'](?:de|du|des|la|le|les|et|{_NAME})){{0,5}}(?:,?\s+\d{{5}}\s+{_NAME}(?:[ \-](?:sur|sous|en|de|la|le|les|{_NAME})){{0,3}}(?: (?:CEDEX|Cedex)(?: \d{{1,2}})?)?)?", checks.trimmed),
     ("ADDRESS", rf"\b(?i:rue|avenue|boulevard|chemin|route|quai|ruelle)(?: (?:de la|de l'|de|du|des|d'|l'))?[ ']{_NAME}(?:[ \-]{_NAME}){{0,3}} \d{{1,3}}{_TOWN}", None),
     ("ADDRESS", rf"\b(?:[Vv]ia|[Vv]iale|[Pp]iazza(?:le)?|[Cc]orso|[Ll]argo|[Vv]icolo|[Ss]trada|[Cc]ontrada|[Ll]ungotevere|[Ll]ungarno)(?: (?:de[il]|dell[aeo]|degli|di|d'))?[ ']{_NAME}(?:[ \-'](?:de[il]|dell[aeo]|degli|di|e|{_NAME})){{0,4}}(?:, ?| )(?:n\.? ?)?{_HOUSE}{_TOWN}", None),
-    ("ADDRESS", rf"\b(?:[Cc]alle|C/|C\.|[Aa]venida|[Aa]vda\.?|[Aa]v\.|[Pp]laza|[Pp]za\.?|[Pp]aseo|P\.º|[Cc]arrer|[Rr]onda|[Cc]amino|[Tt]ravesía|[Cc]arretera|[Gg]ran [Vv]ía|[Rr]ambla) ?(?:(?:de (?:la|los|las)|del|de|d')[ ']?)?{_NAME}(?: (?:de|la|del|los|las|y|{_NAME})){{0,5}},? ?(?:n\.?[ºo°]\.? ?|núm\.? ?)?{_HOUSE}(?:,? ?\d{{1,2}}\.?[ºª°](?: ?[A-Z]\b| (?:izq|dcha|izda)\.?)?)?{_TOWN}", None),
+    ("ADDRESS", rf"\b(?:[Cc]alle|C/|C\.|[Aa]venida|[Aa]vda\.?|[Aa]v\.|[Pp]laza|[Pp]za\.?|[Pp]aseo|P\.º|[Cc]arrer|[Rr]onda|[Cc]amino|[Tt]ravesía|[Cc]arretera|[Gg]ran [Vv]ía|[Rr]ambla) ?(?:(?:de (?:la|los|las)|del|de|d')[ ']?)?{_NAME}(?: (?:de|la|del|los|las|y|d[ao]s?|{_NAME})){{0,5}},? ?(?:n\.?[ºo°]\.? ?|núm\.? ?)?{_HOUSE}(?:,? ?\d{{1,2}}\.?[ºª°](?: ?[A-Z]\b| (?:izq|dcha|izda)\.?)?)?{_TOWN}", None),
     ("ADDRESS", rf"\b(?:(?:Flat|Apt\.?|Apartment|Suite|Unit|Room|Floor) [\w\-]{{1,6}},? )?\d{{1,6}}[A-Za-z]?(?:-\d{{1,5}})? (?:(?:North|South|East|West|N\.?|S\.?|E\.?|W\.?|NW|NE|SW|SE) )?(?:(?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th)|of|the) ){{1,4}}(?:{_EN_STREET})(?:\b|[.,\s]|$)(?:[ ,]+(?:Apt\.?|Suite|Unit|Ste\.?|Floor|Fl\.?|#) ?[\w\-]{{1,6}})?(?:,? ?(?:{_NAME}[ ,\-]*){{1,4}}?(?:(?:{_STATE}) \d{{5}}(?:-\d{{4}})?|{_UK_POSTCODE}))?", checks.trimmed),
     ("ADDRESS", rf"\b\d{{1,6}} {_NAME}(?: {_NAME}){{1,3}}(?:,? (?:Apt\.?|Apartment|Suite|Ste\.?|Unit|Floor|#) ?[\w\-]{{1,6}})?,? {_NAME}(?: {_NAME}){{0,3}},? [A-Z]{{2}},? \d{{5}}(?:-\d{{4}})?\b", None),
     ("ADDRESS", r"\b(?:PSC|CMR|Unit|USS|USNS|USCGC) ?[\w ]{1,20},? (?:Box \d{1,5},? )?(?:APO|DPO|FPO) A[AEP] \d{5}\b", None),

@@ -49,6 +49,8 @@ IN_CONTEXT = [
     ("CASE_NUMBER", "siehe S 12 KR 345/20 für Details", "S 12 KR 345/20"), ("CASE_NUMBER", "Aktenzeichen 12345/22/MM", "12345/22/MM"),
     ("CASE_NUMBER", "CE, n° 442364", "442364"), ("CASE_NUMBER", "(No. 21-1234)", "21-1234"), ("CASE_NUMBER", "MDL No. 2738", "2738"),
     ("CASE_NUMBER", "v. Austria (no. 58170/13)", "58170/13"), ("MATTER_NUMBER", "Ons kenmerk: 2023-0456", "2023-0456"),
+    ("DATE_OF_BIRTH", "La teste è nata il 5 febbraio 1967", "5 febbraio 1967"),
+    ("ADDRESS", "de Calle Rúa Canella do Castro, 41, 77909 Ejea de los Caballeros está", "Calle Rúa Canella do Castro, 41, 77909 Ejea de los Caballeros"),
     ("DATE_OF_BIRTH", "geboren op 12 maart 1984 te Utrecht", "12 maart 1984"), ("DATE_OF_BIRTH", "Data urodzenia: 12.03.1984", "12.03.1984"),
     ("DATE_OF_BIRTH", "data de nascimento: 12/03/1984", "12/03/1984"), ("LICENCE_PLATE", "targa FG 123 HJ", "FG 123 HJ"),
     ("LICENCE_PLATE", "Kennzeichen HH AB 123 E", "HH AB 123 E"), ("DE_TAX_NUMBER", "Steuernummer 93815/08152", "93815/08152"),
