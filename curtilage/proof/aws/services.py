@@ -26,6 +26,7 @@ from curtilage.proof.aws.sinks import (
     notifies,
     query_log,
     replicas,
+    sinks,
     stream,
     target,
 )
@@ -35,9 +36,10 @@ CARRIERS = frozenset(
     {
         "email-smtp", "email", "sms-voice", "pinpoint", "pinpoint-sms-voice-v2", "social-messaging", "transfer", "transfer-server",
         "datasync", "appflow", "codebuild", "codebuild-fips", "mailmanager", "mailmanager-smtp", "iotdata", "connect-campaigns",
+        "bedrock-runtime", "bedrock-agent-runtime", "bedrock-mantle",
     }
 )  # fmt: skip
-"""Services whose purpose is to send to addresses that are no AWS resource, which no endpoint policy can name."""
+"""Services whose purpose is to send to addresses that are no AWS resource, or to a vendor's models, which no endpoint policy can name."""
 _PORT_DOCUMENTS = re.compile(r"portforward|startsshsession|\"sessionType\"\s*:\s*\"Port\"|localPortNumber|remoteHost", re.IGNORECASE)
 _OPEN_PASS = re.compile(r"^\s*pass\s+\S+\s+\S+\s+\S+\s+->\s+(any|\$EXTERNAL_NET|!\$HOME_NET|0\.0\.0\.0/0)\b", re.MULTILINE)
 
@@ -224,6 +226,26 @@ def _provider(context: Context, item: Resource) -> None:
             context.plan.gap(item, "allowedPrincipals is not known")
         elif principal == "*":
             context.fail("EG-18", item, "anyone may ask to connect")
+    for place in item.get("supportedRegions") or []:
+        if place is UNKNOWN:
+            context.plan.gap(item, "supportedRegions is not known")
+        elif place != context.home:
+            context.fail("AWS-REGION", item, f"it answers callers in {place}, another region")
+
+
+def _admits(context: Context, item: Resource) -> None:
+    """A principal of another account that may administer the cluster."""
+    value = item.get("principalArn")
+    if isinstance(value, str) and not any(f"::{account}:" in value for account in context.owner.accounts):
+        context.fail("EG-18", item, f"{value}, of another account, may enter the cluster")
+    elif value is UNKNOWN and not context.plan.behind(item, "principalArn", "aws:iam/role:Role"):
+        context.plan.gap(item, "principalArn is not known")
+
+
+def _notices(context: Context, item: Resource) -> None:
+    """A trail's notices carry the names of its objects."""
+    if item.get("snsTopicName") is not None:
+        sinks(context, item, "snsTopicName", [item.get("snsTopicName")])
 
 
 def _provided_to(context: Context, item: Resource) -> None:
@@ -356,7 +378,8 @@ CHECKS: dict[str, tuple[Callable[[Context, Resource], None], ...]] = {
     "aws:cloudwatch/eventTarget:EventTarget": (_event_target,),
     "aws:cloudwatch/eventPermission:EventPermission": (_event_permission,),
     "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter": (kept("destinationArn", "EG-18"),),
-    "aws:cloudtrail/trail:Trail": (log_bucket("s3BucketName"),),
+    "aws:cloudtrail/trail:Trail": (log_bucket("s3BucketName"), _notices),
+    "aws:eks/accessEntry:AccessEntry": (_admits,),
     "aws:cfg/deliveryChannel:DeliveryChannel": (log_bucket("s3BucketName"),),
     "aws:ec2/flowLog:FlowLog": (log_bucket("logDestination"),),
     "aws:route53/resolverQueryLogConfig:ResolverQueryLogConfig": (log_bucket("destinationArn"),),

@@ -1,7 +1,7 @@
 """The corpus: each function breaks, or harmlessly changes, one thing of the sealed region.
 
-``SABOTAGE`` maps a name to the change and the ids of which at least one must be among the findings; ``BENIGN`` maps a name to a change
-after which nothing can leave either.
+``SABOTAGE`` maps a name to the change and the ids of which at least one must be among the findings; ``NEWER`` holds those that are younger
+than the run of scanners in docs/detection.md; ``BENIGN`` maps a name to a change after which nothing can leave either.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from tests.sabotage.aws.plans import ACCOUNT, ORG, OWN_ONLY, REGION, UNKNOWN, Re
 
 Change = Callable[[Stack], object]
 SABOTAGE: dict[str, tuple[Change, frozenset[str]]] = {}
+NEWER: dict[str, tuple[Change, frozenset[str]]] = {}
 BENIGN: dict[str, Change] = {}
 
 NOT_KNOWN = frozenset({"AWS-UNKNOWN"})
 
 
-def breaks(*ids: str) -> Callable[[Change], Change]:
+def breaks(*ids: str, corpus: dict[str, tuple[Change, frozenset[str]]] = SABOTAGE) -> Callable[[Change], Change]:
     def register(change: Change) -> Change:
-        SABOTAGE[change.__name__.replace("_", " ")] = (change, frozenset(ids))
+        corpus[change.__name__.replace("_", " ")] = (change, frozenset(ids))
         return change
 
     return register
@@ -799,6 +800,29 @@ def mail_endpoint(s: Stack) -> None:
     own = s["endpoint-sts"]["policy"]
     s.add("aws:ec2/vpcEndpoint:VpcEndpoint", "mail", vpcId=Ref("vpc"), serviceName=f"com.amazonaws.{REGION}.email-smtp",
           vpcEndpointType="Interface", policy=own)  # fmt: skip
+
+
+@breaks("EG-06", corpus=NEWER)
+def endpoint_of_a_vendors_models(s: Stack) -> None:
+    s.add("aws:ec2/vpcEndpoint:VpcEndpoint", "models", vpcId=Ref("vpc"), serviceName=f"com.amazonaws.{REGION}.bedrock-runtime",
+          vpcEndpointType="Interface", policy=document(everyone(Condition=OWN_ONLY)))  # fmt: skip
+
+
+@breaks("AWS-REGION", corpus=NEWER)
+def privatelink_service_for_another_region(s: Stack) -> None:
+    s.add("aws:ec2/vpcEndpointService:VpcEndpointService", "crm", acceptanceRequired=True, networkLoadBalancerArns=[],
+          allowedPrincipals=[f"arn:aws:iam::{ACCOUNT}:root"], supportedRegions=["us-east-1"])  # fmt: skip
+
+
+@breaks("EG-18", corpus=NEWER)
+def cluster_entered_from_another_account(s: Stack) -> None:
+    s.add("aws:eks/accessEntry:AccessEntry", "theirs", clusterName=Ref("cluster", "name"),
+          principalArn="arn:aws:iam::999900001111:role/x")  # fmt: skip
+
+
+@breaks("EG-18", corpus=NEWER)
+def trail_that_tells_another_account(s: Stack) -> None:
+    s["trail"]["snsTopicName"] = f"arn:aws:sns:{REGION}:999900001111:x"
 
 
 @breaks("AWS-REGION")

@@ -6,7 +6,7 @@ import pytest
 
 from curtilage.proof.aws import parse_plan, prove_plan
 from curtilage.verdict import Verdict
-from tests.sabotage.aws.mutations import BENIGN, SABOTAGE
+from tests.sabotage.aws.mutations import BENIGN, NEWER, SABOTAGE
 from tests.sabotage.aws.plans import Stack, sealed_region
 
 BASE = sealed_region()
@@ -23,9 +23,9 @@ def test_the_corpus_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", SABOTAGE)
+@pytest.mark.parametrize("name", [*SABOTAGE, *NEWER])
 def test_sabotage_never_passes(name: str, kind: str) -> None:
-    change, ids = SABOTAGE[name]
+    change, ids = (SABOTAGE | NEWER)[name]
     stack = BASE.copy()
     change(stack)
     proof = prove_plan(parse_plan(documents(stack, kind)))
