@@ -10,7 +10,7 @@ from typing import Any
 from curtilage.proof.aws.plan import UNKNOWN
 from curtilage.proof.kubernetes.decision import Cluster
 from curtilage.proof.kubernetes.leaks import Question
-from curtilage.proof.kubernetes.objects import Template
+from curtilage.proof.kubernetes.objects import Manifest, Template
 from curtilage.proof.kubernetes.rules import Network
 from curtilage.proof.report import Finding
 from curtilage.verdict import Verdict
@@ -40,6 +40,9 @@ REMOTE_VOLUMES = {
     "rbd": "monitors",
     "gitRepo": "repository",
 }
+ELSEWHERE_VOLUMES = frozenset({"azureFile", "flexVolume", "portworxVolume", "quobyte", "scaleIO", "storageos", "photonPersistentDisk"})
+SERVER_ATTRIBUTES = frozenset({"server", "source", "monitors", "endpoint", "url", "host", "targetportal", "addr", "address"})
+"""Attributes by which drivers are told a machine to mount from."""
 PLAIN_RESOURCES = re.compile(
     r"^(cpu|memory|ephemeral-storage|hugepages-[0-9A-Za-z]+|nvidia\.com/(gpu|mig-[0-9a-z.]+)(\.shared)?|amd\.com/gpu|gpu\.intel\.com/[a-z0-9]+)$"
 )
@@ -71,7 +74,7 @@ def decide_pods(cluster: Cluster, question: Question, *, owned: bool = False) ->
         if volume.kind == "PersistentVolume" and not volume.group:
             claim = volume.spec.get("claimRef")
             bound = claim.get("namespace") if isinstance(claim, dict) else None
-            for _, _, what in _remote(volume.spec, f"volume {volume.name}", question.networks) if bound is None or bound in legal else ():
+            for what in _kept_by(volume, question.networks) if bound is None or bound in legal else ():
                 cluster.gap("EG-20", volume, what, volume.where)
     for item in cluster.templates:
         if item.namespace not in legal:
@@ -219,6 +222,21 @@ def _remote(holder: Mapping[str, Any], what: str, networks: tuple[Network, ...])
         if not servers or not all(_inside(item, networks) for item in servers):
             public = any(_public(item) for item in servers)
             yield "EG-20", Verdict.FAIL if public else Verdict.NOT_PROVEN, f"{what} ({key}) is mounted by the node, past every policy"
+
+
+def _kept_by(volume: Manifest, networks: tuple[Network, ...]) -> Iterator[str]:
+    """Where a volume of the cluster leads, as far as it is not a disk or a directory of the node."""
+    name = f"volume {volume.name}"
+    yield from (what for _, _, what in _remote(volume.spec, name, networks))
+    for key in sorted(set(volume.spec) & ELSEWHERE_VOLUMES):
+        yield f"{name} ({key}) is carried by the node; where it leads is not known"
+    driver = volume.spec.get("csi")
+    given = driver.get("volumeAttributes") if isinstance(driver, dict) else None
+    if driver is UNKNOWN or given is UNKNOWN:
+        yield f"{name} (csi) is not known"
+    for key, value in given.items() if isinstance(given, dict) else ():
+        if key.lower() in SERVER_ATTRIBUTES and not _inside(value, networks):
+            yield f"{name} (csi, {key}) is mounted by the node, past every policy"
 
 
 def _inside(value: Any, networks: tuple[Network, ...]) -> bool:

@@ -318,6 +318,16 @@ def a_claim_on_a_network_file_system(r: Region) -> None:
     r.add("v1", "PersistentVolume", "out", spec={"nfs": {"server": "203.0.113.9", "path": "/"}})
 
 
+@breaks("EG-20")
+def a_claim_on_a_drivers_network_file_system(r: Region) -> None:
+    r.add("v1", "PersistentVolume", "out", spec={"csi": {"driver": "nfs.csi.k8s.io", "volumeAttributes": {"server": "203.0.113.9"}}})
+
+
+@breaks("EG-20")
+def a_claim_on_a_share_of_a_cloud(r: Region) -> None:
+    r.add("v1", "PersistentVolume", "out", spec={"azureFile": {"shareName": "x", "secretName": "y"}})
+
+
 @breaks(OPEN)
 def allow_the_system_namespace_on_every_port(r: Region) -> None:
     r.opens({"to": [{"namespaceSelector": {"matchLabels": {NAME: "kube-system"}}}]})

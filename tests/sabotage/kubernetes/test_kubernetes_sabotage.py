@@ -21,6 +21,8 @@ UNDECIDED_NAMES = {
     "allow a resolver with an import",
     "allow a namespace whose labels are nowhere",
     "a claim on a network file system",
+    "a claim on a drivers network file system",
+    "a claim on a share of a cloud",
     "an accept for a name",
     "an accept for nodes",
     "another policy accepts at the same priority",
