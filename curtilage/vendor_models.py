@@ -1,10 +1,26 @@
-"""Names that unmodified code asks for. A region's owner decides what each stands for; these are where a gateway alone begins.
+"""Names that unmodified code asks for, by what it asks; a region's models stand for them.
 
 Bedrock's identifiers carry the maker, a version and, as inference profiles, a part of the world; Azure's are deployments, which are called
 after the model more often than not.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What a served model is for; a model is asked for nothing else."""
+
+    GENERATE = "generate"
+    EMBED = "embed"
+    RERANK = "rerank"
+
+    def covers(self, asked: Task) -> bool:
+        """Whether a model of this task does what is asked: vLLM ranks with one that embeds, by the cosine of its vectors."""
+        return self is asked or (self is Task.EMBED and asked is Task.RERANK)
+
 
 _CLAUDE_ON_BEDROCK = (
     "anthropic.claude-3-haiku-20240307-v1:0",
@@ -35,3 +51,19 @@ EMBEDDING = (
     *("embed-v4.0", "embed-english-v3.0", "embed-multilingual-v3.0", "mistral-embed", "sfdc_ai__DefaultOpenAITextEmbeddingAda_002"),
 )
 RERANKING = ("rerank-v3.5", "rerank-english-v3.0", "rerank-multilingual-v3.0", "rerank-v4.0-fast", "rerank-v4.0-pro")
+_USUAL = {Task.GENERATE: GENERATING, Task.EMBED: EMBEDDING, Task.RERANK: RERANKING}
+
+
+def stands_for(served: Mapping[str, Task]) -> dict[str, str]:
+    """Which served model stands for each name: the first one made for what the name is asked for, else the first that can do it.
+
+    Args:
+        served: models and what they are for; each answers to its own name too.
+    """
+    found: dict[str, str] = {}
+    for asked, names in _USUAL.items():
+        able = [model for model, task in served.items() if task.covers(asked)]
+        able.sort(key=lambda model: served[model] is not asked)
+        if able:
+            found |= dict.fromkeys(names, able[0])
+    return found | {model: model for model in served}

@@ -12,11 +12,11 @@ from curtilage.errors import ConfigError
 from curtilage.gateway import logs, matter_commands, setup
 from curtilage.gateway.bench.commands import bench
 from curtilage.gateway.config import load_config
-from curtilage.gateway.surfaces import Task
 from curtilage.jurisdiction import load_jurisdiction
 from curtilage.matters.model import Confidentiality, IdentityKind, PersonalData
 from curtilage.matters.opening import open_directory
 from curtilage.output import print_json, progress, stdout
+from curtilage.vendor_models import Task
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Issue, list and revoke gateway keys.")
@@ -42,7 +42,7 @@ def init(
     name: Annotated[
         list[str] | None, typer.Option("--name", help="One more vendor name to answer for, e.g. res.openai.azure.com; repeat for more.")
     ] = None,
-    embed: Annotated[str | None, typer.Option("--embed", help="A served model that embeds.")] = None,
+    embed: Annotated[str | None, typer.Option("--embed", help="A served model that embeds; it ranks too.")] = None,
     rerank: Annotated[str | None, typer.Option("--rerank", help="A served model that ranks.")] = None,
 ) -> None:
     """Write a gateway's configuration, CA, one identity, one matter and its keys, and print them as JSON."""

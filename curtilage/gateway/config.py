@@ -13,7 +13,7 @@ Written by the ``gateway`` role or by ``curtilage gateway init``; relative paths
       - http://192.0.2.11:8000
       - http://192.0.2.12:8000
     models: {gpt-4o: lab-mistral, claude-sonnet-4-5: lab-mistral}                       # what callers ask for -> what is served
-    tasks: {lab-embedder: embed}             # optional: served models that do not generate: embed or rerank
+    tasks: {lab-embed: embed}                # optional: served models that do not generate: embed (which ranks too) or rerank
     ledger: {directory: /var/lib/curtilage/ledger, signing_key: /etc/curtilage/ledger.key, name: gw-1.lab/ledger}
     matters: /var/lib/curtilage/matters.db   # or a .yaml that says which PostgreSQL database it is (curtilage.matters.postgresql)
     region: {name: lab, jurisdiction: DE}
@@ -48,10 +48,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from curtilage.errors import ConfigError
-from curtilage.gateway.surfaces import SURFACES, Task
+from curtilage.gateway.surfaces import SURFACES
 from curtilage.gateway.tokens import Issuer
 from curtilage.inside import is_address, is_inside
 from curtilage.sanitize.fields import DEFAULT_FIELD_RULES, FieldRules
+from curtilage.vendor_models import Task
 
 Address = IPv4Address | IPv6Address
 

@@ -15,12 +15,13 @@ from curtilage.gateway.access import authorize, check_residency, own_matters, re
 from curtilage.gateway.cedar import CedarPolicies
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.record import CallState
-from curtilage.gateway.surfaces import Call, Operation, Task
+from curtilage.gateway.surfaces import Call, Operation
 from curtilage.gateway.wire import parse_object
 from curtilage.matters.model import Matter, PersonalData, Snapshot
 from curtilage.sanitize.placeholders import Vault
 from curtilage.sanitize.sanitizer import Findings, Sanitizer
 from curtilage.sanitize.terms import Terms, compiled
+from curtilage.vendor_models import Task
 
 # Above this, cleaning would hold up every other stream, so it runs beside the event loop.
 _IN_LOOP_BYTES = 64 << 10
@@ -99,7 +100,7 @@ class Preparer:
 
     def _model(self, asked: str, task: Task) -> str:
         """What stands for a name, when it is made for the task."""
-        fit = sorted(name for name, served in self._models.items() if self._tasks.get(served, Task.GENERATE) is task)
+        fit = sorted(name for name, served in self._models.items() if self._tasks.get(served, Task.GENERATE).covers(task))
         if asked in fit:
             return self._models[asked]
         if not fit:

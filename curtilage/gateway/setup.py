@@ -19,14 +19,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from curtilage.audit.note import Signer
 from curtilage.errors import ConfigError
 from curtilage.gateway.config import load_config, upstream_url
-from curtilage.gateway.surfaces import Task
 from curtilage.matters.model import Confidentiality, IdentityKind, PersonalData
 from curtilage.matters.opening import open_directory
-from curtilage.vendor_models import EMBEDDING, GENERATING, RERANKING
+from curtilage.vendor_models import Task, stands_for
 from curtilage.vendors import dialect_of, usual_names
 
 DEFAULT_MODEL = "lab-mistral"
-_USUAL = {Task.GENERATE: GENERATING, Task.EMBED: EMBEDDING, Task.RERANK: RERANKING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +114,7 @@ def init(
         "tls": {"certificate": "gateway.pem", "key": "gateway.key"},
         "names": {**vendors, **local},
         "upstreams": urls,
-        "models": model_map(model, model_names, tasks or {}),
+        "models": stands_for({model: Task.GENERATE, **(tasks or {})}) | dict.fromkeys(model_names, model),
         "tasks": {name: task.value for name, task in (tasks or {}).items()},
         "ledger": {"directory": "ledger", "signing_key": "ledger.key"},
         "matters": "matters.db",
@@ -137,14 +135,6 @@ def init(
         "matter": matter,
         "config": str(resolved / "gateway.yaml"),
     }
-
-
-def model_map(model: str, more: Sequence[str], tasks: Mapping[str, Task]) -> dict[str, str]:
-    """Which served model stands for each name that unmodified code asks for."""
-    found = dict.fromkeys((*GENERATING, *more, model), model)
-    for served, task in tasks.items():
-        found |= dict.fromkeys((*_USUAL[task], served), served)
-    return found
 
 
 def _parse_listen(text: str) -> tuple[str, int]:

@@ -255,9 +255,10 @@ class Upstreams:
             healthy = status == 200
             # A host that was replaced serves another version; one that is down serves none.
             listed = await self._ask_models(host) if healthy else b""
-            host.versions, host.serves = served_versions(listed), served_models(listed)
+            # Which models: as it said last, so that one too busy to say it is not asked for another's.
+            host.versions, host.serves = served_versions(listed), served_models(listed) or host.serves
         except (Refusal, OSError):
-            healthy, host.versions, host.serves = False, {}, frozenset()
+            healthy, host.versions = False, {}
         if healthy != host.healthy:
             log.warning("model host %s is %s", host.url, "healthy" if healthy else "not healthy")
         host.healthy = healthy

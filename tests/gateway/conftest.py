@@ -22,7 +22,7 @@ import yaml
 
 from curtilage import vendors
 from curtilage.gateway import setup
-from curtilage.gateway.surfaces import Task
+from curtilage.vendor_models import Task
 from tests.gateway.mock_model import MockModel
 from tests.ports import free_port
 

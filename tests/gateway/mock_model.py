@@ -39,6 +39,7 @@ class MockModel:
     seen: list[Seen] = field(default_factory=list)
     open_streams: int = 0
     port: int = 0
+    models: tuple[str, ...] = ("lab-mistral", "lab-embed", "lab-rerank")  # what it says it serves
     root: str = ""  # where it says it loaded its model from
     adapters: dict[str, str] = field(default_factory=dict)  # name -> where it says it loaded that adapter from
 
@@ -80,7 +81,7 @@ class MockModel:
         return web.Response()
 
     async def _models(self, request: web.Request) -> web.Response:
-        served = dict.fromkeys(("lab-mistral", "lab-embed", "lab-rerank"), self.root) | self.adapters
+        served = dict.fromkeys(self.models, self.root) | self.adapters
         listed = [{"id": name, "object": "model", "root": root} for name, root in served.items()]
         return web.json_response({"object": "list", "data": listed})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from curtilage.gateway.surfaces.anthropic import Anthropic
 from curtilage.gateway.surfaces.azure import AzureOpenAI, Foundry
-from curtilage.gateway.surfaces.base import Asked, Call, Dialect, Operation, Route, Task
+from curtilage.gateway.surfaces.base import Asked, Call, Dialect, Operation, Route
 from curtilage.gateway.surfaces.bedrock import Bedrock
 from curtilage.gateway.surfaces.cohere import Cohere
 from curtilage.gateway.surfaces.gemini import Gemini, Vertex
@@ -17,4 +17,4 @@ from curtilage.gateway.surfaces.salesforce import Salesforce
 _KINDS = (OpenAI, Anthropic, OpenConnector, AzureOpenAI, Foundry, Gemini, Vertex, Bedrock, Cohere, Mistral, Salesforce)
 SURFACES: dict[str, Dialect] = {kind.name: kind() for kind in _KINDS}
 
-__all__ = ["SURFACES", "Asked", "Call", "Dialect", "Operation", "Route", "Task"]
+__all__ = ["SURFACES", "Asked", "Call", "Dialect", "Operation", "Route"]

@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 import orjson
@@ -22,20 +21,13 @@ import orjson
 from curtilage.gateway.guard import TextGuard
 from curtilage.gateway.reasons import Reason, Refusal
 from curtilage.gateway.sse import Event, encode
+from curtilage.vendor_models import Task
 
 Tree = dict[str, Any]
 T = TypeVar("T")
 MakeGuard = Callable[[bool], TextGuard]
 
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
-
-
-class Task(StrEnum):
-    """What a served model is for; a model is asked for nothing else."""
-
-    GENERATE = "generate"
-    EMBED = "embed"
-    RERANK = "rerank"
 
 
 @dataclass(frozen=True, slots=True)

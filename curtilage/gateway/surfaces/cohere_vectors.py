@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from curtilage.gateway.reasons import Reason, Refusal
-from curtilage.gateway.surfaces.base import Call, MakeGuard, Operation, Task, Tree, expect, guarded, part, texts
+from curtilage.gateway.surfaces.base import Call, MakeGuard, Operation, Tree, expect, guarded, part, texts
 from curtilage.gateway.surfaces.translated import TranslatedEmbeddings, only_text, tokens_of
+from curtilage.vendor_models import Task
 
 
 def _packed(vector: list[float]) -> bytes:

@@ -13,7 +13,6 @@ from curtilage.gateway.surfaces.base import (
     MakeGuard,
     Operation,
     StreamRelay,
-    Task,
     Tree,
     expect,
     guarded,
@@ -24,6 +23,7 @@ from curtilage.gateway.surfaces.base import (
     texts,
     wants_stream,
 )
+from curtilage.vendor_models import Task
 
 _COMPLETION_KEYS = frozenset(
     (
