@@ -25,6 +25,7 @@ from curtilage.configure_run import Change, Failure, Run, private_directory, run
 from curtilage.derive.monitoring import dashboard, rule_file
 from curtilage.derive.pki import Pki, PkiNames, ensure_pki
 from curtilage.derive.resolver import zone
+from curtilage.derive.serving import TASK_FLAGS
 from curtilage.errors import ConfigError, StepError
 from curtilage.evidence import keys  # where a purpose's key is kept is decided there alone
 from curtilage.models import rollout
@@ -32,7 +33,7 @@ from curtilage.models.advisories import read_advisories
 from curtilage.output import progress as show_progress
 from curtilage.paths import CHECKOUT
 from curtilage.region import Host, Region
-from curtilage.vendor_models import GENERATING
+from curtilage.vendor_models import Task, stands_for
 from curtilage.vendors import dialect_of
 
 PROJECT = CHECKOUT / "ansible"
@@ -159,7 +160,7 @@ def _variables(region: Region, models: Mapping[str, str] | None) -> dict[str, An
                 key="models",
             )
         # A directory's name: the digest without its algorithm, since a colon does not survive every tool on the way.
-        served.append({"name": model.name, "digest": digest.removeprefix("sha256:")})
+        served.append({"name": model.name, "digest": digest.removeprefix("sha256:"), "args": list(TASK_FLAGS[model.task])})
     public = keys.key_path("model-signing").with_suffix(".pub")
     if not public.is_file():
         raise ConfigError(
@@ -172,24 +173,29 @@ def _variables(region: Region, models: Mapping[str, str] | None) -> dict[str, An
         "curtilage_model_public_key": str(public),
         "curtilage_models_served": served,
         **_rollout_variables(region),
-        "curtilage_model_names": list(GENERATING),
+        "curtilage_model_names": stands_for(region.tasks),
+        "curtilage_model_tasks": {name: task.value for name, task in region.tasks.items() if task is not Task.GENERATE},
         "curtilage_dialects": {name: dialect_of(name) for name in sorted(region.gateway.intercept)},
     }
 
 
 def _rollout_variables(region: Region) -> dict[str, Any]:
-    """What `curtilage model promote|adapter` decided: the last model host carries a canary, the others the matters' adapters."""
+    """What `curtilage model promote|adapter` decided: a model's last host carries its canary, its others the matters' adapters."""
     state = rollout.load(region.name)
-    hosts = [host.name for host in region.hosts_by_role(Role.GPU)]
-    trials = {name: pointer.canary.version for name, pointer in state.models.items() if pointer.canary is not None}
-    if trials and len(hosts) < 2:
-        raise ConfigError(f"{region.name} has one model host", rule="a canary is a host of its own", fix="roll the canary back")
-    adapters = [{"name": item.served, "digest": item.version.removeprefix("sha256:")} for item in state.adapters]
-    return {
-        "curtilage_serving": rollout.serving_document(state),
-        "curtilage_canaries": {hosts[-1]: {name: digest.removeprefix("sha256:") for name, digest in trials.items()}} if trials else {},
-        "curtilage_adapters": dict.fromkeys([host for host in hosts if not trials or host != hosts[-1]], adapters) if adapters else {},
-    }
+    canaries: dict[str, dict[str, str]] = {}
+    adapters: dict[str, list[dict[str, str]]] = {}
+    for model in region.models:
+        hosts = [host.name for host in region.hosts_by_role(Role.GPU) if region.served_by(host) is model]
+        pointer = state.models.get(model.name)
+        if pointer is not None and pointer.canary is not None:
+            if len(hosts) < 2:
+                raise ConfigError(
+                    f"{region.name} has one host of {model.name}", rule="a canary is a host of its own", fix="roll the canary back"
+                )
+            canaries[hosts.pop()] = {model.name: pointer.canary.version.removeprefix("sha256:")}
+        own = [{"name": item.served, "digest": item.version.removeprefix("sha256:")} for item in state.adapters if item.model == model.name]
+        adapters |= dict.fromkeys(hosts, own) if own else {}
+    return {"curtilage_serving": rollout.serving_document(state), "curtilage_canaries": canaries, "curtilage_adapters": adapters}
 
 
 def _rules(region: Region) -> str:

@@ -26,6 +26,7 @@ from curtilage.region_hosts import Host, Operator, Segment, check_hosts, check_o
 from curtilage.region_kubernetes import KubernetesSettings, check_kubernetes
 from curtilage.region_parts import CPU_CARD, GPU_NODES, IMAGE, DnsName, Part
 from curtilage.stackfile import config_error, read_stack, shown, stack_path
+from curtilage.vendor_models import Task
 
 __all__ = ["CPU_CARD", "GPU_NODES", "LAB", "Host", "Model", "Operator", "Platform", "Region", "Segment", "load_region"]
 
@@ -76,13 +77,26 @@ class Model(Part):
     """A model the region serves.
 
     ``weights`` is the digest of the signed weights; null at site lab means our own pipeline builds them there, null elsewhere means the
-    manifest has not been imported: such a region can be previewed but not brought up.
+    manifest has not been imported: such a region can be previewed but not brought up. ``task`` is what vLLM does with them: generate, or
+    embed, which ranks too.
     """
 
     name: Name
     manifest: str
     image: str | None
     weights: Digest | None
+    task: Task = Task.GENERATE
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _one_that_vllm_is_started_for(cls, task: Any) -> Any:
+        if task not in (Task.GENERATE, Task.EMBED):
+            raise refusal(
+                f"task {task!r}",
+                rule="a model generates or embeds; one that embeds ranks too, by the cosine of its vectors",
+                fix="write task: generate, or task: embed",
+            )
+        return task
 
     @field_validator("manifest")
     @classmethod
@@ -145,6 +159,7 @@ class Region(Part):
             networks = {name: item.networks for name, item in self.segments.items()}
             check_kubernetes(self.kubernetes, networks=networks, own_cluster=self.platform is Platform.KUBERNETES, lab=self.lab)
         self._check_names_and_addresses()
+        self._check_models()
         self._check_allowances()
         return self
 
@@ -170,6 +185,20 @@ class Region(Part):
             if host.name == name:
                 return host
         raise KeyError(name)
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """What each model is for, in the file's order."""
+        return {model.name: model.task for model in self.models}
+
+    @property
+    def generating(self) -> Model:
+        """The first model that generates: what a host serves, and what callers of every vendor get, unless said otherwise."""
+        return next(model for model in self.models if model.task is Task.GENERATE)
+
+    def served_by(self, host: Host) -> Model:
+        """The one model of a gpu host."""
+        return next((model for model in self.models if model.name == host.serves), self.generating)
 
     def segment_of(self, host: Host) -> Segment:
         """The segment a host stands in."""
@@ -295,6 +324,33 @@ class Region(Part):
         refuse_repeats("address", map(str, addresses), "hosts")
         refuse_repeats("model", (model.name for model in self.models), "models")
         refuse_repeats("allowance", (allowance.id for allowance in self.allowances), "allowances")
+
+    def _check_models(self) -> None:
+        """Callers of every vendor can ask for text; and on hosts, what is declared is served by one."""
+        if Task.GENERATE not in self.tasks.values():
+            raise refusal(
+                "no model generates",
+                rule="a region serves a model with task generate; others embed beside it",
+                fix="name one that generates",
+                key="models",
+            )
+        for index, host in enumerate(self.hosts):
+            if host.serves is not None and host.serves not in self.tasks:
+                raise refusal(
+                    f"host '{host.name}' serves {host.serves}, which the region has not",
+                    rule="a host serves a model of its region",
+                    fix=f"name one of {', '.join(self.tasks)}",
+                    key=f"hosts.{index}.serves",
+                )
+        served = {self.served_by(host).name for host in self.hosts_by_role(Role.GPU)}
+        for index, model in enumerate(self.models):
+            if self.platform is Platform.HOSTS and model.name not in served:
+                raise refusal(
+                    f"model '{model.name}' is on no host",
+                    rule="a gpu host serves one model: the first that generates, or the one it names",
+                    fix=f"write serves: {model.name} on a gpu host, or remove the model",
+                    key=f"models.{index}",
+                )
 
     def _check_allowances(self) -> None:
         for index, allowance in enumerate(self.allowances):

@@ -37,7 +37,11 @@ class Segment(Part):
 
 
 class Host(Part):
-    """A machine in a segment. ``card`` is the GPU model of a gpu host; ``cpu`` is the lab's alone. ``rack`` is what it fails with."""
+    """A machine in a segment.
+
+    ``card`` is the GPU model of a gpu host; ``cpu`` is the lab's alone. ``serves`` is the model of a gpu host, where that is not the
+    region's first one that generates. ``rack`` is what it fails with.
+    """
 
     name: Name
     role: Role
@@ -45,6 +49,7 @@ class Host(Part):
     ipv4: IPv4Address
     ipv6: Annotated[IPv6Address | None, BeforeValidator(_none_word)] = None
     card: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}$")] | None = None
+    serves: Name | None = None
     rack: Name | None = None
 
 
@@ -87,6 +92,13 @@ def check_hosts(hosts: tuple[Host, ...], segments: Mapping[str, Segment], *, lab
                 rule="gpu hosts name their card, others have none",
                 fix="name the card, for example L40S" if host.role is Role.GPU else "remove card",
                 key=f"{key}.card",
+            )
+        if host.serves is not None and host.role is not Role.GPU:
+            raise refusal(
+                f"host '{host.name}' with role {host.role} serves {host.serves}",
+                rule="gpu hosts serve models, others do not",
+                fix="remove serves",
+                key=f"{key}.serves",
             )
         if host.card == CPU_CARD and not lab:
             raise refusal(f"host '{host.name}' has card cpu", rule="card cpu is for site lab alone", fix="name the GPU", key=f"{key}.card")

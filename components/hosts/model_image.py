@@ -43,6 +43,7 @@ class ModelImage(pulumi.ComponentResource):
         state = "lab-built" if args.lab else "not-imported"
         props = {
             "model": args.model.name,
+            "task": args.model.task.value,
             "manifest": args.model.manifest,
             "image": args.model.image or state,
             "weights": args.model.weights or state,

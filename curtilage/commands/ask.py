@@ -91,6 +91,14 @@ def ledger_state(region: Region, where: Reach) -> dict[str, Any]:
     return {"verified": json.loads(verified), "checkpoint": checkpoint, "key": key.strip()}
 
 
+def ledger_rows(region: Region, where: Reach, since: datetime) -> list[dict[str, Any]]:
+    """What the first gateway's ledger, verified, has on record since then: one row a call."""
+    gateway = region.hosts_by_role("gateway")[0].name
+    order = ["audit", "query", LEDGER, "--key", "/etc/curtilage/ledger.pub", "--from", since.isoformat(), "--json"]
+    rows: list[dict[str, Any]] = json.loads(where.run(gateway, [*HOST_PYTHON, *order], step="query the ledger"))["rows"]
+    return rows
+
+
 def ledger_entries(region: Region, where: Reach, calls: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """One allowed, one redacted and one refused call of those that were made, each as the gateway's ledger has it.
 
@@ -99,13 +107,10 @@ def ledger_entries(region: Region, where: Reach, calls: list[dict[str, Any]]) ->
         where: how to get there.
         calls: from :func:`ask`.
     """
-    gateway = region.hosts_by_role("gateway")[0].name
     known = {call["entry"]: call for call in calls if call.get("entry")}
-    since = datetime.fromtimestamp(min((call["began"] for call in calls), default=0) - 300, UTC).isoformat()
-    order = ["audit", "query", LEDGER, "--key", "/etc/curtilage/ledger.pub", "--from", since, "--json"]
-    rows = json.loads(where.run(gateway, [*HOST_PYTHON, *order], step="query the ledger"))["rows"]
+    since = datetime.fromtimestamp(min((call["began"] for call in calls), default=0) - 300, UTC)
     found: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    for row in ledger_rows(region, where, since):
         kind = "refused" if row["kind"] == "refused" else "redacted" if row.get("removed") else "allowed"
         ended = row.get("result") in ("completed", "refused")
         if row["call"] in known and ended:

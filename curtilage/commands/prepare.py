@@ -1,4 +1,4 @@
-"""What a lab needs before it is sealed, made side by side: engine, base filesystem, Python trees, signed model. All of it cached.
+"""What a lab needs before it is sealed, made side by side: engine, base filesystem, Python trees, signed models. All of it cached.
 
 ``python -m curtilage.commands.prepare`` makes it and starts nothing: the near side of an air gap (tools/far_side.sh).
 """
@@ -18,12 +18,15 @@ from curtilage.errors import CurtilageError, StepError
 from curtilage.models import rollout
 from curtilage.models.build import LAB_MODEL, build_lab_model, sign_to, signing_key, trusts_another
 from curtilage.models.files import MANIFEST
+from curtilage.models.naming import named
 from curtilage.models.quantize import quantize
 from curtilage.models.signing import verify
 from curtilage.models.store import short, stage
 from curtilage.output import print_json, progress, stderr
 from curtilage.paths import state_dir
 
+LAB_EMBEDDER = "lab-embed"
+LAB_MODELS = (LAB_MODEL, LAB_EMBEDDER)
 TREES = ("curtilage", "crm", "crm-old", "vllm")
 
 
@@ -59,15 +62,14 @@ def prepare_lab(say: Callable[[str], None], region: str = "") -> Prepared:
         base = ensure_base(say)
         trees = {name: ensure_tree(name, say) for name in TREES}
         store = state_dir() / "models"
-        name, newest = _carried(store, say) if trusts_another() else _made(store, say)
+        if trusts_another():
+            _hold_carried(store, say)
+        else:
+            _make(store, say)
         # A tree's directory is named by the digest of its lock: that names the bytes, because every wheel in it is hash-locked.
         made = {f"lab-tree/{name}": tree for name, tree in trees.items()} | {"lab-base": base}
         images = {name: digest_of({name: path.name}) for name, path in made.items()}
-        # What was promoted is served; without a promotion, what was just made, quantized, or what was carried here.
-        served = (rollout.serving(region, name) if region else None) or newest
-        if served is None or not (store / name / short(served) / MANIFEST).is_file():
-            raise StepError("model store", f"{name} {served} was promoted and is not in {store}", fix="promote a version that is")
-        return Prepared(images=images, models={name: served}, store=store)
+        return Prepared(images=images, models={name: _served(store, name, region) for name in LAB_MODELS}, store=store)
 
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as lanes:
         engine: Future[Path] = lanes.submit(ensure_engine)
@@ -78,26 +80,33 @@ def prepare_lab(say: Callable[[str], None], region: str = "") -> Prepared:
         return rest.result()
 
 
-def _made(store: Path, say: Callable[[str], None]) -> tuple[str, str | None]:
+def _make(store: Path, say: Callable[[str], None]) -> None:
     built, key = build_lab_model(say), signing_key()
     sign_to(built, key, store)
     # The whole path, down to what a card would be given: the 16-bit version lies beside it, to be compared with and gone back to.
     stage(quantize(built.directory, say).directory, key.private, key.public, store)
-    return built.name, rollout.newest(store, built.name)
+    # The same weights embed, in 16 bits: rounding them again would move every vector.
+    stage(named(built.directory, LAB_EMBEDDER), key.private, key.public, store)
 
 
-def _carried(store: Path, say: Callable[[str], None]) -> tuple[str, str]:
-    """The model that a bundle brought: nothing is made or signed here, and only what verifies is served."""
-    digest = rollout.newest(store, LAB_MODEL)
-    if digest is None:
-        raise StepError("model store", f"no {LAB_MODEL} in {store}", fix="load the region's bundle again: curtilage bundle load")
-    result = verify(store / LAB_MODEL / short(digest), state_dir() / "keys" / "model-signing.pub")
-    if not result.ok:
-        raise StepError(
-            "model store", f"{LAB_MODEL} {digest}: {result.reason}", fix="load the region's bundle again: curtilage bundle load"
-        )
-    say(f"{LAB_MODEL} {short(digest)[:12]} was carried here and verifies")
-    return LAB_MODEL, digest
+def _served(store: Path, name: str, region: str) -> str:
+    """What was promoted; without a promotion, what was just made, quantized where it is that too, or what was carried here."""
+    served = (rollout.serving(region, name) if region else None) or rollout.newest(store, name)
+    if served is None or not (store / name / short(served) / MANIFEST).is_file():
+        raise StepError("model store", f"{name} {served} was promoted and is not in {store}", fix="promote a version that is")
+    return served
+
+
+def _hold_carried(store: Path, say: Callable[[str], None]) -> None:
+    """What a bundle brought: nothing is made or signed here, and only what verifies is served."""
+    for name in LAB_MODELS:
+        digest = rollout.newest(store, name)
+        if digest is None:
+            raise StepError("model store", f"no {name} in {store}", fix="load the region's bundle again: curtilage bundle load")
+        result = verify(store / name / short(digest), state_dir() / "keys" / "model-signing.pub")
+        if not result.ok:
+            raise StepError("model store", f"{name} {digest}: {result.reason}", fix="load the region's bundle again: curtilage bundle load")
+        say(f"{name} {short(digest)[:12]} was carried here and verifies")
 
 
 def main() -> int:

@@ -35,6 +35,7 @@ def host_facts(region: Region, host: Host) -> dict[str, Any]:
         "curtilage_ipv6": None if host.ipv6 is None else str(host.ipv6),
         "curtilage_addresses": _addresses(host),
         "curtilage_card": host.card,
+        "curtilage_serves": region.served_by(host).name if host.role is Role.GPU else None,
         "curtilage_nftables": render_ruleset(region, host),
         "curtilage_rack": host.rack,
         "curtilage_unbound": render_unbound(region, host) if host.role is Role.GATEWAY else None,

@@ -13,11 +13,14 @@ from curtilage.models.manifest import CatalogueModel, Quantization, read_catalog
 from curtilage.paths import CHECKOUT
 from curtilage.region import CPU_CARD, Model, Region
 from curtilage.region_parts import CARDS, Card
+from curtilage.vendor_models import Task
 
 CONTEXT_TOKENS = 16384
 """What one request may take: a long contract. More is the owner's decision, by memory."""
 OVERHEAD_GIB = 3.0
 """Activations, CUDA context and graphs; measured values differ by model, so this is an upper estimate."""
+TASK_FLAGS: dict[Task, tuple[str, ...]] = {Task.GENERATE: (), Task.EMBED: ("--runner=pooling", "--convert=embed")}
+"""What vLLM is started with for a task; one that pools answers /v1/embeddings and /rerank and does not generate."""
 USABLE = 0.90
 """vLLM's default share of a card's memory."""
 

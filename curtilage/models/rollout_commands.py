@@ -18,6 +18,7 @@ from curtilage.models.rollback_rule import Judgement, Limits, judge, measured
 from curtilage.output import print_json, progress, stdout
 from curtilage.paths import state_dir
 from curtilage.region import Model, Region, load_region
+from curtilage.vendor_models import Task
 from curtilage.verdict import Verdict
 
 RegionName = Annotated[str, typer.Argument(metavar="REGION", help="The region's name.")]
@@ -205,8 +206,9 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _model(region: Region, name: str | None) -> Model:
-    if name is None and len(region.models) == 1:
-        return region.models[0]
+    generating = [model for model in region.models if model.task is Task.GENERATE]
+    if name is None and len(generating) == 1:
+        return generating[0]
     for model in region.models:
         if model.name == name:
             return model

@@ -1,8 +1,9 @@
 """Every call that the vendors' own SDKs make, made by them, unmodified; runs wherever a tree of them is on the path.
 
 Takes one JSON argument, ``{"key", "access_key_id", "secret_access_key", "azure", "foundry"}`` (the last two are names of resources), and
-prints ``{"versions": {sdk: version}, "calls": [{"sdk", "call", "outcome", "detail", "seconds"}]}``. An outcome is ``answered``,
-``refused`` (with the reason code, where the SDK raised its own error for it), ``absent`` (this generation has no such call) or ``failed``.
+prints ``{"versions": {sdk: version}, "calls": [{"sdk", "call", "outcome", "size", "detail", "seconds"}]}``. An outcome is ``answered`` (the
+size counts the characters, tokens, numbers or results that came), ``refused`` (with the reason code, where the SDK raised its own error for
+it), ``absent`` (this generation has no such call) or ``failed``.
 Nothing here names the gateway: the vendors' names resolve to it, and its certificate is checked against the CA in ``SSL_CERT_FILE`` and
 ``AWS_CA_BUNDLE``.
 """
@@ -275,10 +276,10 @@ def main() -> None:
         versions[sdk] = importlib.metadata.version(sdk)
         for name, call in build():
             began = time.monotonic()
-            entry: dict[str, Any] = {"sdk": sdk, "call": name, "detail": ""}
+            entry: dict[str, Any] = {"sdk": sdk, "call": name, "size": None, "detail": ""}
             try:
-                call()
-                entry["outcome"] = "answered"
+                made = call()
+                entry |= {"outcome": "answered", "size": made if isinstance(made, int) else None}
             except Absent:
                 entry["outcome"] = "absent"
             except Exception as error:  # noqa: BLE001 - whatever the SDK raised is the finding

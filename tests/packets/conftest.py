@@ -21,7 +21,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _document(allowances: list[dict[str, Any]]) -> dict[str, Any]:
-    hosts = (("gpu-1", "gpu", 11), ("gpu-2", "gpu", 12), ("gw-1", "gateway", 21), ("crm-1", "crm", 31), ("evidence-1", "evidence", 41))
+    hosts = (
+        ("gpu-1", "gpu", 11),
+        ("gpu-2", "gpu", 12),
+        ("gpu-3", "gpu", 13),
+        ("gw-1", "gateway", 21),
+        ("crm-1", "crm", 31),
+        ("evidence-1", "evidence", 41),
+    )
     return {
         "name": "lab",
         "jurisdiction": "DE",
@@ -40,12 +47,16 @@ def _document(allowances: list[dict[str, Any]]) -> dict[str, Any]:
                 "ipv4": f"192.0.2.{last}",
                 "ipv6": f"2001:db8:1::{last}",
                 "card": "cpu" if role == "gpu" else None,
+                "serves": "vectors" if name == "gpu-3" else None,
             }
             for name, role, last in hosts
         ],
         "operators": [{"name": "ops", "ipv4": "192.0.2.5", "ipv6": "2001:db8:1::5"}],
         "gateway": {"intercept": ["api.openai.com", "api.anthropic.com"]},
-        "models": [{"name": "tiny", "manifest": "model_images/tiny", "image": None, "weights": None}],
+        "models": [
+            {"name": name, "task": task, "manifest": "model_images/tiny", "image": None, "weights": None}
+            for name, task in (("tiny", "generate"), ("vectors", "embed"))
+        ],
         "allowances": allowances,
     }
 

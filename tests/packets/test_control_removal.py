@@ -12,7 +12,7 @@ from curtilage.proof.regions import prove_host, prove_region
 from curtilage.region import Region
 from curtilage.verdict import Verdict
 
-HOSTS = ("gpu-1", "gw-1", "crm-1", "evidence-1")
+HOSTS = ("gpu-1", "gpu-3", "gw-1", "crm-1", "evidence-1")
 
 
 def opened_policy(text: str, hook: str) -> str:

@@ -10,7 +10,7 @@ from curtilage.proof.packet import Packet
 from curtilage.proof.wire import INSIDE, UPLINK, Wire
 from curtilage.region import Region
 
-HOSTS = ("gpu-1", "gpu-2", "gw-1", "crm-1", "evidence-1")
+HOSTS = ("gpu-1", "gpu-2", "gpu-3", "gw-1", "crm-1", "evidence-1")
 OUTSIDE = {4: ("198.51.100.10", "203.0.113.9", "169.254.169.254", "192.0.3.1"), 6: ("2001:db8:f::10", "2001:db8:2::1", "2001:db8:f::53")}
 FIRST_PORT = 41000
 
@@ -80,14 +80,21 @@ def test_nothing_a_host_sends_forwards_or_frames_reaches_the_outside(lab: Region
     assert not heard, "the outside heard:\n" + "\n".join(map(repr, heard))
 
 
-def test_vllm_answers_the_gateway_alone(lab: Region) -> None:
-    own = lab.host("gpu-1")
-    some = {name: str(machine(lab, name).ipv4) for name in ("gw-1", "gpu-2", "crm-1", "evidence-1", "ops")}
-    sent = [_packet(hook="input", source=peer, destination=own.ipv4, dport=8000, iif=INSIDE) for peer in some.values()]
-    with wire_of(lab, "gpu-1") as wire:
+@pytest.mark.parametrize("name", ["gpu-1", "gpu-3"], ids=["that generates", "that embeds"])
+def test_vllm_answers_the_gateway_alone(lab: Region, name: str) -> None:
+    own = lab.host(name)
+    others = ("gw-1", "gpu-2", "crm-1", "evidence-1", "ops")
+    sent = {
+        (other, version): _packet(
+            hook="input", source=address(machine(lab, other), version), destination=address(own, version), dport=8000, iif=INSIDE
+        )
+        for other in others
+        for version in (4, 6)
+    }
+    with wire_of(lab, name) as wire:
         wire.apply(render_ruleset(lab, own))
-        passed = dict(zip(some, wire.send(sent), strict=True))
-    assert passed == {"gw-1": True, "gpu-2": False, "crm-1": False, "evidence-1": False, "ops": False}
+        passed = dict(zip(sent, wire.send(list(sent.values())), strict=True))
+    assert passed == {(other, version): other == "gw-1" for other, version in sent}
 
 
 def test_an_allowance_opens_its_destination_and_no_other(lab_with_allowances: Region) -> None:

@@ -36,6 +36,7 @@ FLAGS = (
     "--model", "--served-model-name", "--host", "--port", "--load-format", "--max-model-len", "--tensor-parallel-size", "--quantization",
     "--disable-uvicorn-access-log", "--enforce-eager", "--max-num-seqs", "--max-num-batched-tokens", "--gpu-memory-utilization", "--dtype",
     "--kv-cache-dtype", "--enable-prefix-caching", "--enable-auto-tool-choice", "--tool-call-parser", "--reasoning-parser", "--seed",
+    "--runner", "--convert",
 )  # fmt: skip
 """What a model may be started with. A list of what is forbidden would not hold: the parser takes abbreviations, underscores and a file of
 options, so that ``--trust-remote`` and ``--config`` say the same in other words."""

@@ -31,7 +31,7 @@ from curtilage.derive.kubernetes.pods import CONTAINER_SANDBOX, apart, scratch, 
 from curtilage.derive.kubernetes.segment import SERVING
 from curtilage.derive.serving import serving
 from curtilage.region import Region
-from curtilage.vendor_models import GENERATING
+from curtilage.vendor_models import Task, stands_for
 from curtilage.vendors import dialect_of
 
 CONFIG = "/etc/curtilage"
@@ -42,14 +42,14 @@ _POOL = {"curtilage.dev/pool": "system"}
 
 def gateway_config(region: Region) -> dict[str, Any]:
     """``gateway.yaml``: every upstream is a service address of the region's own models."""
-    first = region.models[0].name
+    tasks = {name: task.value for name, task in region.tasks.items() if task is not Task.GENERATE}
     return {
         "listen": [{"address": "0.0.0.0", "port": GATEWAY_PORT}],  # noqa: S104 - a pod's only address is its own
         "tls": {"certificate": f"{CONFIG}/tls/tls.crt", "key": f"{CONFIG}/tls/tls.key"},
         "names": {name: dialect_of(name) for name in sorted(region.gateway.intercept)},
         "upstreams": [f"http://{model_address(region, index)}:{MODEL_PORT}" for index, _ in enumerate(region.models)],
-        # What unmodified callers ask for stands for the first model; the region's own names are what they say.
-        "models": dict.fromkeys((*GENERATING, "default"), first) | {model.name: model.name for model in region.models},
+        "models": stands_for(region.tasks) | {"default": region.generating.name},
+        **({"tasks": tasks} if tasks else {}),
         "ledger": {"directory": f"{STATE}/ledger", "signing_key": f"{CONFIG}/ledger.key"},
         "matters": f"{STATE}/matters.db",
         "region": {"name": region.name, "jurisdiction": region.jurisdiction},

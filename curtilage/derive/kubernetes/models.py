@@ -22,7 +22,7 @@ from curtilage.derive.kubernetes.names import (
 )
 from curtilage.derive.kubernetes.pods import CONTAINER_SANDBOX, env, scratch, spread, template
 from curtilage.derive.kubernetes.segment import SERVING
-from curtilage.derive.serving import Serving, gpu_of, serving
+from curtilage.derive.serving import TASK_FLAGS, Serving, gpu_of, serving
 from curtilage.models.manifest import Quantization
 from curtilage.region import CPU_CARD, Region
 from curtilage.region_parts import CARDS
@@ -157,6 +157,7 @@ def _container(item: Serving, weights: dict[str, Any]) -> dict[str, Any]:
         f"--max-model-len={item.context_tokens}",
         f"--tensor-parallel-size={max(1, item.cards)}",
         "--disable-uvicorn-access-log",
+        *TASK_FLAGS[item.model.task],
         *([f"--quantization={_QUANTIZED[item.variant]}"] if item.variant in _QUANTIZED else []),
         *([] if item.cards else ["--enforce-eager"]),
     ]

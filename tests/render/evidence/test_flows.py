@@ -78,7 +78,7 @@ def test_allowed_flows_that_were_seen_pass(run: Run) -> None:
     assert rows["inference", "gateway", "gpu", "tcp"] == 9
     assert rows["names", "crm", "gateway", "udp"] == 16
     assert rows["names", "gpu", "gateway", "udp"] == 0
-    assert found.dropped["gpu"] == {"output": 62, "forward": 4, "netdev": 10, "input": 0}
+    assert found.dropped["gpu"] == {"output": 93, "forward": 6, "netdev": 15, "input": 0}
 
 
 @pytest.mark.parametrize(

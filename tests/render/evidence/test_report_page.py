@@ -94,7 +94,7 @@ def test_every_section_says_its_part(page: Page) -> None:
     assert len(ids) == len(set(ids))
     assert {str(item["href"])[1:] for item in page.all("a")} <= set(ids)
     rows = [attributes for attributes in page.all("tr") if "data-control" in attributes]
-    assert len(rows) == 168
+    assert len(rows) == 204
     assert "Art. 32(1)(b)" in " ".join(page.texts["th"])
     assert "no GPU" in page.texts["td"]
     assert any("gateway.example/ledger\n7\n" in text for text in page.texts["pre"])
@@ -178,12 +178,12 @@ def test_in_a_browser_it_is_ready_in_a_second_filters_and_fetches_nothing(run: R
         assert min(ready) < 1000, f"interactive after {ready} ms"
         assert found.ask("document.title") == "Region lab: FAIL"
         count = "Array.from(document.getElementById('probe-table').tBodies[0].rows).filter(r => !r.hidden).length"
-        assert found.ask(count) == 168
+        assert found.ask(count) == 204
         form = "document.querySelector('form[data-table=probe-table]')"
         set_value = f"(() => {{ const f = {form}; f.elements.%s.value = %s; f.dispatchEvent(new Event('input')); }})()"
         found.ask(set_value % ("verdict", "'FAIL'"))
         assert found.ask(count) == 1
-        assert found.ask(f"{form}.querySelector('output').textContent") == "1 of 168 shown"
+        assert found.ask(f"{form}.querySelector('output').textContent") == "1 of 204 shown"
         found.ask(f"{form}.reset()")
         found.ask("new Promise(resolve => setTimeout(resolve, 20))")
         found.ask(set_value % ("words", "'EG-16 gpu-2'"))

@@ -51,7 +51,8 @@ def _stats(hosts: list[str], *, changed: dict[str, int] | None = None, dark: dic
     return {"stats": {"processed": dict.fromkeys(hosts, 1), "changed": changed or {}, "dark": dark or {}}, "rc": rc, "tail": []}
 
 
-ALL = ["crm-1", "evidence-1", "gpu-1", "gpu-2", "gw-1"]
+ALL = ["crm-1", "evidence-1", "gpu-1", "gpu-2", "gpu-3", "gw-1"]
+MODELS = {"lab-mistral": DIGEST, "lab-embed": "sha256:" + "ee" * 32}
 
 
 def _run(lab: Region, prefix: list[str], **more: Any) -> ConfigureResult:
@@ -86,13 +87,13 @@ def test_a_host_that_is_in_no_role_group_is_refused(lab: Region, tmp_path: Path)
 
 def test_a_run_that_reached_nobody_fails_although_ansible_calls_it_a_success(lab: Region, tmp_path: Path) -> None:
     _signed(tmp_path)
-    with pytest.raises(StepError, match=r"reached 0 of 5 hosts; not reached: crm-1, evidence-1, gpu-1, gpu-2, gw-1"):
+    with pytest.raises(StepError, match=r"reached 0 of 6 hosts; not reached: crm-1, evidence-1, gpu-1, gpu-2, gpu-3, gw-1"):
         _run(lab, _worker(tmp_path, [_stats([])]))
 
 
 def test_a_run_that_missed_one_host_fails_and_names_it(lab: Region, tmp_path: Path) -> None:
     _signed(tmp_path)
-    with pytest.raises(StepError, match=r"reached 4 of 5 hosts; not reached: gw-1"):
+    with pytest.raises(StepError, match=r"reached 5 of 6 hosts; not reached: gw-1"):
         _run(lab, _worker(tmp_path, [_stats(ALL, dark={"gw-1": 1})]))
 
 
@@ -211,16 +212,20 @@ def test_the_last_model_host_carries_a_canary_and_the_others_the_matters_adapter
     from curtilage.models import rollout
 
     _signed(tmp_path)
-    given = module._variables(lab, {"lab-mistral": DIGEST})
+    given = module._variables(lab, MODELS)
     assert (given["curtilage_canaries"], given["curtilage_adapters"]) == ({}, {})
     assert given["curtilage_serving"] == {"canaries": [], "adapters": []}
+    assert {item["name"]: item["args"] for item in given["curtilage_models_served"]} == {
+        "lab-mistral": [],
+        "lab-embed": ["--runner=pooling", "--convert=embed"],
+    }
     new = "sha256:" + "cd" * 32
     adapter = rollout.MatterAdapter(matter="M-1", model="lab-mistral", served="nda", version="sha256:" + "ef" * 32)
     trial = rollout.Trial(version=new, share=0.25, began="2031-05-01T08:00:00Z")
     state = rollout.Rollout(region="lab", models={"lab-mistral": rollout.Pointer(serving=DIGEST, canary=trial)}, adapters=(adapter,))
     rollout.state_file("lab").parent.mkdir(parents=True)
     rollout.state_file("lab").write_text(state.model_dump_json())
-    given = module._variables(lab, {"lab-mistral": DIGEST})
+    given = module._variables(lab, MODELS)
     assert given["curtilage_canaries"] == {"gpu-2": {"lab-mistral": "cd" * 32}}
     assert given["curtilage_adapters"] == {"gpu-1": [{"name": "nda", "digest": "ef" * 32}]}
     assert given["curtilage_serving"]["canaries"][0] == {

@@ -13,6 +13,7 @@ import yaml
 from curtilage.derive.aws.guardrails import resource_control_policy, service_control_policy
 from curtilage.derive.aws.names import bucket, endpoints, log_days, subnets
 from curtilage.derive.aws.policies import endpoint_policy
+from curtilage.derive.kubernetes.admission_pods import FLAGS
 from curtilage.derive.kubernetes.gateway import gateway_config
 from curtilage.derive.kubernetes.manifests import logical_name, manifests, rendered
 from curtilage.derive.kubernetes.names import SEALED
@@ -148,6 +149,27 @@ def test_the_card_decides_the_variant(card: str, model: str, variant: Quantizati
     assert (found.variant, found.cards, found.replicas) == (variant, cards, 2)
     assert card in found.why
     assert CARDS[card].memory_gib
+
+
+def test_an_embedding_model_is_pooled_on_a_service_of_its_own_and_the_gateway_is_told_its_task() -> None:
+    document = load_region("fr-paris").document()
+    document["models"] += [document["models"][0] | {"name": "embedder", "task": "embed"}]
+    region = Region.model_validate(document)
+    found = [item for items in manifests(region).values() for item in items]
+    models = {item["metadata"]["name"]: item for item in found if item["kind"] == "Deployment"}
+    args = {name: item["spec"]["template"]["spec"]["containers"][0]["args"] for name, item in models.items()}
+    pooling = {"--runner=pooling", "--convert=embed"}
+    assert {name for name, given in args.items() if pooling <= set(given)} == {"vllm-embedder"}
+    assert {flag.partition("=")[0] for given in args.values() for flag in given} <= set(FLAGS), "admission lets every flag pass"
+    config = gateway_config(region)
+    assert config["tasks"] == {"embedder": "embed"}
+    assert {config["models"][name] for name in ("text-embedding-3-small", "rerank-v3.5", "embedder")} == {"embedder"}
+    assert {config["models"][name] for name in ("gpt-4o", "default")} == {document["models"][0]["name"]}
+    services = {
+        item["spec"]["clusterIP"] for item in found if item["kind"] == "Service" and item["metadata"]["namespace"] == "legal-models"
+    }
+    assert {f"http://{address}:8000" for address in services} == set(config["upstreams"])
+    assert len(services) == 2
 
 
 def test_models_without_cards_of_their_own_are_refused() -> None:

@@ -12,7 +12,7 @@ from curtilage.bundle import gather
 from curtilage.bundle.build import Source
 from curtilage.bundle.manifest import Missing
 from curtilage.commands import prepare
-from curtilage.commands.prepare import _carried
+from curtilage.commands.prepare import _hold_carried, _served
 from curtilage.errors import StepError
 from curtilage.models import rollout
 from curtilage.models.build import trusts_another
@@ -27,7 +27,7 @@ from curtilage.region import load_region
 def brought(signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store with one model that was signed elsewhere, and the signer's public key alone."""
     monkeypatch.setenv("CURTILAGE_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(prepare, "LAB_MODEL", "small")
+    monkeypatch.setattr(prepare, "LAB_MODELS", ("small",))
     store, keys = tmp_path / "state" / "models", tmp_path / "state" / "keys"
     shutil.copytree(signed.directory, store / "small" / short(read_manifest(signed.directory / MANIFEST).digest))
     keys.mkdir()
@@ -37,9 +37,9 @@ def brought(signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_was_brought_is_served_and_nothing_is_signed(brought: Path) -> None:
     assert trusts_another()
-    name, digest = _carried(brought, lambda _: None)
-    assert (brought / name / short(digest) / MANIFEST).is_file()
-    assert read_manifest(brought / name / short(digest) / MANIFEST).digest == digest
+    _hold_carried(brought, lambda _: None)
+    digest = _served(brought, "small", "")
+    assert read_manifest(brought / "small" / short(digest) / MANIFEST).digest == digest
     assert not (brought.parent / "keys" / "model-signing.key").exists()
 
 
@@ -55,12 +55,18 @@ def test_one_changed_byte_is_not_served(brought: Path) -> None:
     weights.chmod(0o644)
     weights.write_bytes(content)
     with pytest.raises(StepError, match="load the region's bundle again"):
-        _carried(brought, lambda _: None)
+        _hold_carried(brought, lambda _: None)
 
 
 def test_an_empty_store_is_told_with_its_mending(tmp_path: Path) -> None:
     with pytest.raises(StepError, match=prepare.LAB_MODEL):
-        _carried(tmp_path, lambda _: None)
+        _hold_carried(tmp_path, lambda _: None)
+
+
+def test_an_embedding_model_that_was_not_brought_is_told_with_its_mending(brought: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "LAB_MODELS", ("small", "lab-embed"))
+    with pytest.raises(StepError, match="no lab-embed"):
+        _hold_carried(brought, lambda _: None)
 
 
 MADE, SMALLER = "a" * 64, "b" * 64

@@ -58,12 +58,14 @@ def test_the_lab_has_the_addresses_of_the_architecture() -> None:
     assert addresses == {
         "gpu-1": ("192.0.2.11", "2001:db8:1::11"),
         "gpu-2": ("192.0.2.12", "2001:db8:1::12"),
+        "gpu-3": ("192.0.2.13", "2001:db8:1::13"),
         "gw-1": ("192.0.2.21", "2001:db8:1::21"),
         "crm-1": ("192.0.2.31", "2001:db8:1::31"),
         "evidence-1": ("192.0.2.41", "2001:db8:1::41"),
     }
     assert lab.lab
-    assert [host.name for host in lab.hosts_by_role(Role.GPU)] == ["gpu-1", "gpu-2"]
+    assert [host.name for host in lab.hosts_by_role(Role.GPU)] == ["gpu-1", "gpu-2", "gpu-3"]
+    assert [lab.served_by(host).name for host in lab.hosts_by_role(Role.GPU)] == ["lab-mistral", "lab-mistral", "lab-embed"]
     assert not lab.unimported_models(), "the lab's own pipeline makes its weights"
 
 
