@@ -18,7 +18,7 @@ OLDER = (
     # A field that the server drops was in the plan.
     ("curtilage/derive/kubernetes/segment.py", '"value": value,', '"value": value, "globalDefault": False,'),
     # The gateway knew fewer of the vendors' names for models.
-    ("curtilage/derive/kubernetes/gateway.py", '(*GENERATING, "default")', '("default",)'),
+    ("curtilage/derive/kubernetes/gateway.py", 'stands_for(region.tasks) | {"default"', '{"default"'),
 )
 """What an older release did otherwise: file, its text now, its text then."""
 READ = (
