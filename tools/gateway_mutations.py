@@ -63,7 +63,7 @@ CONTROLS = (
     Control("no compressed body", WIRE, 'if headers.get(b"content-encoding", b"identity").lower() != b"identity":', "if False:", ON_WIRE),
     Control("headers that decide come once", WIRE, "if name in found and name in _ONCE:", "if False:", ON_WIRE),
     Control("privileged fields by key", SANITIZER, "if self.rules.matches(key) or", "if", ENCODINGS),
-    Control("privileged fields in prose", SANITIZER, "if self.rules.next_mention(folded_text[0]) is not None:", "if False:", ENCODINGS),
+    Control("privileged fields in prose", SANITIZER, "if self.rules.is_mentioned(folded_text[0]):", "if False:", ENCODINGS),
     Control("default deny of unclassified fields", "curtilage/sanitize/classification.py", "return _field(lower) not in self.allowed", "return False", ENCODINGS),
     Control("personal fields of a classification", SANITIZER, "if text and self.rules.is_personal(key)", "if False", ENCODINGS),
     Control("patterns", DETECT, "ranks = patterns.candidates(folded) if", "ranks = [] if", ENCODINGS),

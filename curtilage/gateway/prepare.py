@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -19,12 +20,14 @@ from curtilage.gateway.surfaces import Call, Operation
 from curtilage.gateway.wire import parse_object
 from curtilage.matters.model import Matter, PersonalData, Snapshot
 from curtilage.sanitize.placeholders import Vault
-from curtilage.sanitize.sanitizer import Findings, Sanitizer
+from curtilage.sanitize.sanitizer import MAX_SECONDS, Findings, OutOfTime, Sanitizer
 from curtilage.sanitize.terms import Terms, compiled
 from curtilage.vendor_models import Task
 
-# Above this, cleaning would hold up every other stream, so it runs beside the event loop.
+# Above these, cleaning would hold up every other stream, so it runs beside the event loop. Size alone does not tell: a few KiB of encodings
+# inside encodings take seconds.
 _IN_LOOP_BYTES = 64 << 10
+_IN_LOOP_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,13 @@ class Preparer:
         found = directory.terms.get(matter.id, ())
         terms = compiled(found) if found else None
         salt = base64.urlsafe_b64encode(matter.derive("cache")).decode()
-        if len(body) > _IN_LOOP_BYTES:
-            forwarded = await asyncio.to_thread(self._clean, state, operation, call, matter, vault, model, salt, terms)
-        else:
-            forwarded = self._clean(state, operation, call, matter, vault, model, salt, terms)
+
+        def clean(seconds: float) -> bytes:
+            return self._clean(state, operation, call, matter, vault, model, salt, terms, seconds)
+
+        forwarded = self._at_once(clean) if len(body) <= _IN_LOOP_BYTES else None
+        if forwarded is None:
+            forwarded = await asyncio.to_thread(clean, MAX_SECONDS)
         state.bytes_forwarded = len(forwarded)
         state.commit("received", body)
         state.commit("forwarded", forwarded)
@@ -128,10 +134,30 @@ class Preparer:
         state.residency_basis = check_residency(matter, self._jurisdiction)
         return matter
 
+    @staticmethod
+    def _at_once(clean: Callable[[float], bytes]) -> bytes | None:
+        """What may be forwarded; None when it takes longer than the loop may be kept."""
+        try:
+            return clean(_IN_LOOP_SECONDS)
+        except Refusal as refusal:
+            if isinstance(refusal.__cause__, OutOfTime):
+                return None
+            raise
+
     def _clean(
-        self, state: CallState, operation: Operation, call: Call, matter: Matter, vault: Vault, model: str, salt: str, terms: Terms | None
+        self,
+        state: CallState,
+        operation: Operation,
+        call: Call,
+        matter: Matter,
+        vault: Vault,
+        model: str,
+        salt: str,
+        terms: Terms | None,
+        seconds: float,
     ) -> bytes:
-        findings = Findings(vault, personal_data=matter.personal_data is not PersonalData.ALLOW, terms=terms)
+        deadline = time.monotonic() + seconds
+        findings = Findings(vault, personal_data=matter.personal_data is not PersonalData.ALLOW, terms=terms, deadline=deadline)
         try:
             cleaned = self.sanitizer.clean(call.body, findings)
             if findings.counts:

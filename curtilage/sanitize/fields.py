@@ -8,7 +8,7 @@ forms, because middleware rewrites names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import re2
@@ -63,6 +63,8 @@ class FieldRules:
         self._key = re.compile(rf".*(?:{'|'.join(keys)})") if keys else None
         self._suffixed = re.compile(rf".*(?:{'|'.join(suffixed)})") if suffixed else None
         self._mention = re2.compile(rf"(?i){'|'.join(mentions)}")
+        # Asked again and again from further on, re2 would encode the whole text each time: a text full of names would take time squared.
+        self._following = re.compile("|".join(mentions), re.IGNORECASE | re.ASCII)
         self._segment_is_privileged = lru_cache(maxsize=8192)(self._match_segment)
 
     def _match_segment(self, segment: str) -> bool:
@@ -73,19 +75,16 @@ class FieldRules:
             return True
         return self._suffixed is not None and self._suffixed.fullmatch(_BLANKS.sub("_", lower)) is not None
 
-    def next_mention(self, folded: str, position: int = 0) -> tuple[int, int] | None:
-        """The next privileged name written in folded prose, with the namespace and path in front of it."""
-        match = self._mention.search(folded, position)
-        start, end = match.span(match.lastindex) if match is not None else (-1, -1)
-        if self._classification is not None:
-            custom = next((found for found in _CUSTOM.finditer(folded, position) if self.matches(found.group())), None)
-            if custom is not None and (match is None or custom.start() < start):
-                start, end = custom.span()
-        if start < 0:
-            return None
-        while start > position and (folded[start - 1].isalnum() or folded[start - 1] in "_."):
-            start -= 1
-        return start, end
+    def is_mentioned(self, folded: str) -> bool:
+        """Whether folded prose has a privileged name."""
+        return self._mention.search(folded) is not None or (self._classification is not None and self._next_custom(folded, 0) is not None)
+
+    def mentions(self, folded: str) -> Mentions:
+        """The privileged names written in folded prose."""
+        return Mentions(folded, self._following, self._next_custom if self._classification is not None else None)
+
+    def _next_custom(self, folded: str, position: int) -> tuple[int, int] | None:
+        return next((found.span() for found in _CUSTOM.finditer(folded, position) if self.matches(found.group())), None)
 
     def matches(self, key: str) -> bool:
         """Whether a key, or any segment of a dotted path, names a privileged field."""
@@ -96,3 +95,48 @@ class FieldRules:
     def is_personal(self, key: str) -> bool:
         """Whether the classification says that a key's value is personal data as a whole."""
         return self._classification is not None and any(map(self._classification.is_personal, fold(key).strip().split(".")))
+
+
+class Mentions:
+    """The privileged names in one text, asked for from left to right in time linear in the text.
+
+    Args:
+        folded: the text, folded.
+        pattern: finds names of the rules; its last group is the name.
+        next_custom: finds the next field that a classification does not open; None without one.
+    """
+
+    def __init__(
+        self, folded: str, pattern: re.Pattern[str], next_custom: Callable[[str, int], tuple[int, int] | None] | None = None
+    ) -> None:
+        self._folded = folded
+
+        def next_name(text: str, position: int) -> tuple[int, int] | None:
+            return _span(pattern.search(text, position))
+
+        self._finders: list[Callable[[str, int], tuple[int, int] | None]] = [next_name]
+        if next_custom is not None:
+            self._finders.append(next_custom)
+        self._found: list[tuple[int, int] | None] = [(-1, -1) for _ in self._finders]
+
+    def after(self, position: int) -> tuple[int, int] | None:
+        """The first name that begins at or after a place, with the namespace and path in front of it; places only go up.
+
+        Args:
+            position: offset into the folded text.
+        """
+        for index, find in enumerate(self._finders):
+            known = self._found[index]
+            if known is not None and known[0] < position:
+                self._found[index] = find(self._folded, position)
+        known = min(filter(None, self._found), default=None, key=lambda span: span[0])
+        if known is None:
+            return None
+        start, end = known
+        while start > position and (self._folded[start - 1].isalnum() or self._folded[start - 1] in "_."):
+            start -= 1
+        return start, end
+
+
+def _span(match: re.Match[str] | None) -> tuple[int, int] | None:
+    return match.span(match.lastindex or 0) if match is not None else None

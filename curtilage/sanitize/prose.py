@@ -33,8 +33,8 @@ def privileged_spans(text: str, rules: FieldRules) -> list[Span]:
     """What to cut from a text, in its own offsets: each privileged field's name and value."""
     folded, offsets = fold_with_offsets(text)
     spans: list[Span] = []
-    position = 0
-    while mention := rules.next_mention(folded, position):
+    position, mentions = 0, rules.mentions(folded)
+    while mention := mentions.after(position):
         start, end = _extent(folded, *mention)
         spans.append(Span(PRIVILEGED, *original_span(offsets, start, end)))
         position = end
@@ -112,7 +112,7 @@ def _after_bracket(text: str, position: int) -> int:
 
 def drop_columns(text: str, rules: FieldRules) -> str:
     """Cut a privileged column from delimited tables; the header line is the one that has the name as a whole cell."""
-    if rules.next_mention(fold(text)) is None:
+    if not rules.is_mentioned(fold(text)):
         return text
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):

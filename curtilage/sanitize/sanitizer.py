@@ -50,6 +50,10 @@ class SanitizerRefusal(Exception):
     """The text cannot be shown clean (too deep, too many nested documents, too long a time); the call is refused."""
 
 
+class OutOfTime(SanitizerRefusal):
+    """It was not done by the deadline; with more time it may be."""
+
+
 @dataclass(slots=True)
 class Findings:
     """What one call's cleaning took out: counts by class, never the text; and what the call brings along.
@@ -221,7 +225,7 @@ class Sanitizer:
         if len(text) < 3 or (findings.terms is None and _is_plain_word(text)):
             return text
         if time.monotonic() > findings.deadline:
-            raise SanitizerRefusal("not shown clean in time")
+            raise OutOfTime("not shown clean in time")
         whole = self._clean_document(text, findings, depth)
         if whole is not None:
             return whole
@@ -280,7 +284,7 @@ class Sanitizer:
 
         text = self._through_marks(through_views(shown(text, clean), clean), findings)
         folded_text = fold_with_offsets(text)
-        if self.rules.next_mention(folded_text[0]) is not None:
+        if self.rules.is_mentioned(folded_text[0]):
             without_columns = drop_columns(text, self.rules)
             if without_columns != text:
                 findings.counts[PRIVILEGED] += 1
