@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from curtilage.bundle import oci
 from curtilage.derive.kubernetes.gateway import gateway
 from curtilage.derive.kubernetes.models import workloads
-from curtilage.derive.kubernetes.names import ADMISSION, APP_LABEL, EVIDENCE, GATEWAY, GATEWAY_PORT, MODEL_PORT, MODELS, STORE_PORT
+from curtilage.derive.kubernetes.names import APP_LABEL, EVIDENCE, GATEWAY, GATEWAY_PORT, MODEL_PORT, MODELS, STORE_PORT
 from curtilage.derive.kubernetes.pods import CONTAINER_SANDBOX, scratch
 from curtilage.derive.kubernetes.pods import template as template_of
 from curtilage.derive.kubernetes.segment import SERVING
@@ -27,7 +27,9 @@ from curtilage.probes.runner import Unreached
 from curtilage.region import Region
 from lab.base import ensure_base
 from lab.cache import digest_of, ensure
+from lab.kubernetes import approval
 from lab.kubernetes.node import CONTAINERD, FIRST, POOL, Node
+from lab.kubernetes.waiting import await_
 from lab.providers.kube_api import ApiError, Cluster
 from lab.shell import run
 
@@ -37,10 +39,9 @@ UNSEALED = "unsealed"
 LABEL = "curtilage.dev/attacker"
 PLACES = {"workload": (MODELS, "vllm"), "gateway": (GATEWAY, "gateway"), "evidence": (EVIDENCE, "evidence-store")}
 LISTENS = {"workload": MODEL_PORT, "gateway": GATEWAY_PORT, "evidence": STORE_PORT}
-_TOLERATED = [{"key": "curtilage.dev/pool", "operator": "Equal", "value": POOL, "effect": "NoSchedule"}]
+TOLERATED = [{"key": "curtilage.dev/pool", "operator": "Equal", "value": POOL, "effect": "NoSchedule"}]
 _HERE = CHECKOUT / "lab" / "kubernetes" / "attack"
 _AGENT = CHECKOUT / "curtilage" / "probes" / "agent.py"
-PATIENCE_SECONDS = 90.0
 FAMILIES = 2
 STARTS_AT_ONCE, SECONDS_A_START = 2, 8.0
 
@@ -73,6 +74,17 @@ class Pod:
     addresses: tuple[str, ...]
     container: str
 
+    @classmethod
+    def of(cls, item: Item, place: str) -> Pod:
+        """A pod as the API has it, once it runs."""
+        return cls(
+            place=place,
+            namespace=item["metadata"]["namespace"],
+            name=item["metadata"]["name"],
+            addresses=tuple(part["ip"] for part in item["status"]["podIPs"]),
+            container=item["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2],
+        )
+
     def address(self, family: int) -> str:
         """Its address of a family."""
         return next(item for item in self.addresses if (":" in item) == (family == 6))
@@ -84,18 +96,15 @@ class Attackers:
     def __init__(self, region: Region, api: Cluster, node: Node) -> None:
         self.region, self.api, self.node = region, api, node
         self.references: dict[str, str] = {}
+        self._listed = ""
 
     def approve(self) -> None:
         """Put the images on the node and, by hand, on the region's list."""
-        self.node.load(image(), AGENT)
         self.references = {
-            AGENT: f"{AGENT}@{oci.check(image())}",
+            AGENT: f"{AGENT}@{self.node.load(image(), AGENT)}",
             FIRST: f"{FIRST.rpartition(':')[0]}@{oci.check(self.node.directory / 'first')}",
         }
-        path = f"/api/v1/namespaces/{ADMISSION}/configmaps/approved-images"
-        listed = self.api.call("GET", path)["data"]["images"].splitlines()
-        more = [item for item in self.references.values() if item not in listed]
-        self.api.call("PATCH", path, {"data": {"images": "\n".join([*listed, *more])}}, "application/merge-patch+json")
+        self._listed = approval.approve(self.api, self.references.values())
 
     def put(self, place: str, *, stream: Sequence[Item] = (), first: Item | None = None) -> Pod:
         """An attacker in a place of the region, running.
@@ -142,7 +151,7 @@ class Attackers:
             for part in ("affinity", "topologySpreadConstraints", "volumes"):
                 pod.pop(part)
             pod["serviceAccountName"] = "gateway" if place == "gateway" else "evidence-store"
-        pod["nodeSelector"], pod["tolerations"] = {"curtilage.dev/pool": POOL}, _TOLERATED
+        pod["nodeSelector"], pod["tolerations"] = {"curtilage.dev/pool": POOL}, TOLERATED
         name = f"attacker-{place}"
         template["metadata"]["labels"] |= {APP_LABEL: app, LABEL: place}
         return {
@@ -168,13 +177,13 @@ class Attackers:
             "spec": {
                 "containers": [container],
                 "nodeSelector": {"curtilage.dev/pool": POOL},
-                "tolerations": _TOLERATED,
+                "tolerations": TOLERATED,
                 "terminationGracePeriodSeconds": 1,
                 "automountServiceAccountToken": False,
                 "securityContext": {"runAsUser": 65532, "runAsNonRoot": True},
             },
         }
-        self.await_(lambda: bool(self._accounts(UNSEALED)), "the namespace's service account")
+        await_(self.api, lambda: bool(self._accounts(UNSEALED)), "the namespace's service account")
         self.api.call("POST", f"/api/v1/namespaces/{UNSEALED}/pods", pod)
         return self.running(UNSEALED)
 
@@ -189,24 +198,17 @@ class Attackers:
         found: list[Item] = []
 
         def runs() -> bool:
-            found[:] = [item for item in self._pods(namespace, place) if item["metadata"]["name"] != but and _runs(item)]
+            found[:] = [item for item in self._pods(namespace, place) if item["metadata"]["name"] != but and runs_whole(item)]
             return bool(found)
 
-        self.await_(runs, f"the attacker in {place}", namespace)
-        status = found[0]["status"]
-        return Pod(
-            place=place,
-            namespace=namespace,
-            name=found[0]["metadata"]["name"],
-            addresses=tuple(item["ip"] for item in status["podIPs"]),
-            container=status["containerStatuses"][0]["containerID"].rpartition("/")[2],
-        )
+        await_(self.api, runs, f"the attacker in {place}", namespace)
+        return Pod.of(found[0], place)
 
     def first(self, starts: int) -> None:
         """Start pods whose first work is a packet, one after the other as fast as the quota lets them: a Job beside the gateway."""
         container = {"name": "first", "image": self.references[FIRST], "securityContext": CONTAINER_SANDBOX}
         template = template_of(self.region, "gateway", "gateway", SERVING, {"restartPolicy": "Never", "containers": [container]})
-        template["spec"] |= {"nodeSelector": {"curtilage.dev/pool": POOL}, "tolerations": _TOLERATED}
+        template["spec"] |= {"nodeSelector": {"curtilage.dev/pool": POOL}, "tolerations": TOLERATED}
         template["metadata"]["labels"] |= {LABEL: "first"}
         spec = {
             "completions": starts,
@@ -231,21 +233,13 @@ class Attackers:
                     found[number] = (state["terminated"].get("message", "").strip().lstrip("0") or "0", addresses)
             return len(found) >= starts
 
-        self.await_(all_ended, f"{starts} starts", GATEWAY, patience_seconds=starts * SECONDS_A_START)
+        await_(self.api, all_ended, f"{starts} starts", GATEWAY, patience_seconds=starts * SECONDS_A_START)
         self.api.call("DELETE", f"/apis/batch/v1/namespaces/{GATEWAY}/jobs/attacker-first", {"propagationPolicy": "Background"})
         return found
 
     def withdraw(self) -> None:
-        """Take the image off the region's list again; a region that is gone has none."""
-        path = f"/api/v1/namespaces/{ADMISSION}/configmaps/approved-images"
-        try:
-            listed = self.api.call("GET", path)["data"]["images"].splitlines()
-        except ApiError as error:
-            if error.code == 404:
-                return
-            raise
-        kept = [item for item in listed if item not in self.references.values()]
-        self.api.call("PATCH", path, {"data": {"images": "\n".join(kept)}}, "application/merge-patch+json")
+        """Take the images off the region's list again."""
+        approval.restore(self.api, self._listed)
 
     def ask(self, pod: Pod, plan: Item) -> Item:
         """Run a plan in a running attacker's container, as a further process of it."""
@@ -278,21 +272,7 @@ class Attackers:
                     raise
         for place in places:
             namespace = PLACES[place][0] if place in PLACES else UNSEALED
-            self.await_(lambda namespace=namespace, place=place: not self._pods(namespace, place), f"the end of {place}", namespace)  # type: ignore[misc]
-
-    def await_(self, done: Callable[[], bool], what: str, namespace: str = "", *, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait for something of the cluster.
-
-        Raises:
-            StepError: it did not come; the namespace's last events say why.
-        """
-        deadline = time.monotonic() + patience_seconds
-        while not done():
-            if time.monotonic() > deadline:
-                events = self.api.call("GET", f"/api/v1/namespaces/{namespace}/events")["items"] if namespace else []
-                said = "\n".join(f"    | {item['involvedObject']['name']}: {item['message']}" for item in events[-8:])
-                raise StepError("attackers", f"{what} did not come within {patience_seconds:.0f} s\n{said}", fix="see the events")
-            time.sleep(0.2)
+            await_(self.api, lambda namespace=namespace, place=place: not self._pods(namespace, place), f"the end of {place}", namespace)  # type: ignore[misc]
 
     def _pods(self, namespace: str, place: str) -> list[Item]:
         found: list[Item] = self.api.call("GET", f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{LABEL}={place}")["items"]
@@ -303,7 +283,7 @@ class Attackers:
         return found
 
 
-def _runs(item: Item) -> bool:
+def runs_whole(item: Item) -> bool:
     """Whether a pod is up with both its addresses, and not on its way out."""
     status = item["status"]
     up = status.get("phase") == "Running" and len(status.get("podIPs", [])) == FAMILIES

@@ -102,6 +102,7 @@ class LabCluster:
                     product=CARDS[settings.gpu.card].product,
                     cards=settings.gpu.per_node,
                     storage_classes=(settings.storage_class, settings.models_storage_class),
+                    volumes=self.node.volumes,
                 )
                 self._furnish(items)
                 if real is None:

@@ -20,7 +20,7 @@ ZONES = ("a", "b", "c")
 VOLUMES = 8
 
 
-def items(crd: Path, *, product: str, cards: int, storage_classes: tuple[str, ...]) -> Iterator[Item]:
+def items(crd: Path, *, product: str, cards: int, storage_classes: tuple[str, ...], volumes: Path) -> Iterator[Item]:
     """Every object, in the order in which it is made.
 
     Args:
@@ -28,6 +28,7 @@ def items(crd: Path, *, product: str, cards: int, storage_classes: tuple[str, ..
         product: what the GPU operator would label the nodes' cards.
         cards: GPUs a node.
         storage_classes: the region's two classes of volumes.
+        volumes: a directory of the node's, under which each volume is one.
     """
     yield yaml.safe_load(crd.read_text(encoding="utf-8"))
     yield from _keeper()
@@ -46,7 +47,7 @@ def items(crd: Path, *, product: str, cards: int, storage_classes: tuple[str, ..
             "volumeBindingMode": "Immediate",
         }
         for number in range(VOLUMES):
-            yield _volume(f"{name}-{number}", name)
+            yield _volume(f"{name}-{number}", name, volumes)
 
 
 KEEPER = "lab-keeps-parameters"
@@ -111,7 +112,7 @@ def _node(name: str, zone: str, labels: dict[str, str], cards: int) -> Item:
     }
 
 
-def _volume(name: str, storage_class: str) -> Item:
+def _volume(name: str, storage_class: str, volumes: Path) -> Item:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -121,6 +122,6 @@ def _volume(name: str, storage_class: str) -> Item:
             "accessModes": ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany"],
             "persistentVolumeReclaimPolicy": "Delete",
             "storageClassName": storage_class,
-            "hostPath": {"path": f"/var/lib/curtilage-lab/{name}"},
+            "hostPath": {"path": str(volumes / name)},
         },
     }

@@ -91,6 +91,11 @@ class Node:
         """What its datapath dropped (``lab.kubernetes.drops`` reads it)."""
         return self.directory / "drops.jsonl"
 
+    @property
+    def volumes(self) -> Path:
+        """Where persistent volumes lie, a directory each; the node sees them under the same path."""
+        return self.directory / "volumes"
+
     def start(self, programs: Path, pods: IPv4Network, *, enforcing: bool) -> Recorded:
         """Start it; it is a node of the cluster once its kubelet says so.
 
@@ -160,8 +165,8 @@ class Node:
             raise StepError("node", f"`{' '.join(argv[:5])}` ended with {done.returncode}\n{excerpt(said)}", fix="see the excerpt")
         return done.stdout.decode("utf-8", "replace")
 
-    def load(self, layout: Path, name: str) -> None:
-        """Give the node an image: an OCI layout of ours, under the name and digest that pods ask for."""
+    def load(self, layout: Path, name: str) -> str:
+        """Give the node an image: an OCI layout of ours, under the name and digest that pods ask for. Returns the digest."""
         digest = oci.check(layout)
         importing = ["ctr", "--address", CONTAINERD, "-n", "k8s.io", "images", "import", "--local", "--base-name", name, "--digests", "-"]
         # From one to the other: an image with a model's runtime is gigabytes, and they are on the disk twice already.
@@ -169,6 +174,7 @@ class Node:
             self.run(importing, stdin=archive.stdout, timeout_seconds=IMPORT_SECONDS)
         if f"{name}@{digest}" not in self.run(["ctr", "--address", CONTAINERD, "-n", "k8s.io", "images", "ls", "-q"]).split():
             raise StepError("cluster", f"image {name}@{digest} is not on the node after its import", fix="see containerd.log")
+        return digest
 
     # How.
 

@@ -11,16 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from curtilage.errors import StepError
 from curtilage.verdict import Verdict
 from lab import canary_log
 from lab.kubernetes import drops
 from lab.kubernetes.node import FIRST, POOL, Node
+from lab.kubernetes.waiting import await_
 from lab.providers.kube_api import Cluster
 
 SPACE = "curtilage-trial"
 TARGET, PORT_BEFORE, PORT_UNDER = "203.0.113.200", 20900, 20902
-PATIENCE_SECONDS = 60.0
 SETTLE_SECONDS = 1.0
 DENY = {
     "apiVersion": "networking.k8s.io/v1",
@@ -34,7 +33,7 @@ def run(api: Cluster, node: Node, canary: Path) -> tuple[Verdict, str]:
     """The verdict and its reason; the namespace is removed again."""
     api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
     try:
-        _await(lambda: bool(api.call("GET", f"/api/v1/namespaces/{SPACE}/serviceaccounts")["items"]), "its service account")
+        await_(api, lambda: bool(api.call("GET", f"/api/v1/namespaces/{SPACE}/serviceaccounts")["items"]), "its service account")
         before = _start(api, "before", PORT_BEFORE)
         api.call("POST", f"/apis/networking.k8s.io/v1/namespaces/{SPACE}/networkpolicies", DENY)
         under = _start(api, "under", PORT_UNDER)
@@ -94,16 +93,8 @@ def _start(api: Cluster, name: str, port: int) -> str:
         found[:] = [terminated.get("message", "").strip()] if terminated else []
         return bool(found)
 
-    _await(ended, f"pod {name}'s end")
+    await_(api, ended, f"pod {name}'s end", SPACE)
     return found[0]
-
-
-def _await(done: Any, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not done():
-        if time.monotonic() > deadline:
-            raise StepError("enforcement trial", f"{what} did not come within {PATIENCE_SECONDS:.0f} s", fix="see the node's logs")
-        time.sleep(0.1)
 
 
 def write(file: Path, found: tuple[Verdict, str]) -> None:

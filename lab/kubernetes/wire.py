@@ -1,4 +1,4 @@
-"""The cluster's wire: the node, an open router, and behind it the lab's internet with its canaries.
+"""The cluster's wire: the node, an open router, the CRM's side, and behind the router the lab's internet with its canaries.
 
 As in the hosts' lab, the router stops nothing, so that only the region's own policies can; and no end of any link is ever in the root
 namespace.
@@ -44,6 +44,24 @@ def create(pods: IPv4Network) -> None:
     networks: list[IPv4Network | IPv6Network] = [names.NODE4.network, names.NODE6.network, pods, names.PODS6]
     open_way_out(names.ROUTER, names.INTERNET, behind=networks)
     batch(names.ROUTER, [f"route add {pods} via {names.NODE4.ip}", f"route add {names.PODS6} via {names.NODE6.ip} dev {names.ROUTER_PORT}"])
+    batch(
+        names.ROUTER,
+        [
+            f"link add {names.CRM_PORT} type veth peer name {names.UPLINK} netns {names.CRM}",
+            f"address add {names.CRM_ROUTER4} dev {names.CRM_PORT}",
+            f"link set {names.CRM_PORT} up",
+            f"route add {names.STRANGER4} dev {names.CRM_PORT}",
+        ],
+    )
+    batch(
+        names.CRM,
+        [
+            "link set lo up",
+            *(f"address add {address} dev {names.UPLINK}" for address in (names.CRM4, names.STRANGER4)),
+            f"link set {names.UPLINK} up",
+            f"route add default via {names.CRM_ROUTER4.ip}",
+        ],
+    )
 
 
 def existing() -> list[str]:
