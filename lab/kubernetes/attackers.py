@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -257,22 +258,38 @@ class Attackers:
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def remove(self, *places: str) -> None:
-        """Take attackers away, and wait until their pods are gone."""
+        """Take attackers away, and wait until they are gone, each pod with what makes it."""
         for place in places:
-            namespace = PLACES[place][0] if place in PLACES else UNSEALED
-            path = (
-                f"/apis/apps/v1/namespaces/{namespace}/deployments/attacker-{place}"
-                if place in PLACES
-                else f"/api/v1/namespaces/{UNSEALED}"
-            )
             try:
-                self.api.call("DELETE", path, {"propagationPolicy": "Foreground"})
+                self.api.call("DELETE", self._maker(place), {"propagationPolicy": "Foreground"})
             except ApiError as error:
                 if error.code != 404:
                     raise
         for place in places:
-            namespace = PLACES[place][0] if place in PLACES else UNSEALED
-            await_(self.api, lambda namespace=namespace, place=place: not self._pods(namespace, place), f"the end of {place}", namespace)  # type: ignore[misc]
+            await_(self.api, partial(self._is_gone, place), f"the end of {place}", self._namespace(place))
+
+    def _is_gone(self, place: str) -> bool:
+        if self._pods(self._namespace(place), place):
+            return False
+        if place not in PLACES:  # its namespace, which takes its time, and is kept from nobody
+            return True
+        try:
+            self.api.call("GET", self._maker(place))
+        except ApiError as error:
+            if error.code == 404:
+                return True
+            raise
+        return False  # a Deployment of the name cannot be made before the one that goes has gone
+
+    @staticmethod
+    def _namespace(place: str) -> str:
+        return PLACES[place][0] if place in PLACES else UNSEALED
+
+    def _maker(self, place: str) -> str:
+        """Where the object lies that a place's pod goes with."""
+        if place not in PLACES:
+            return f"/api/v1/namespaces/{UNSEALED}"
+        return f"/apis/apps/v1/namespaces/{self._namespace(place)}/deployments/attacker-{place}"
 
     def _pods(self, namespace: str, place: str) -> list[Item]:
         found: list[Item] = self.api.call("GET", f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{LABEL}={place}")["items"]
