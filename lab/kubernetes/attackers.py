@@ -121,9 +121,8 @@ class Attackers:
 
     def roll(self, place: str, before: Pod) -> Pod:
         """Make the place's pod give way to the next; returns that one."""
-        path = f"/apis/apps/v1/namespaces/{before.namespace}/deployments/attacker-{place}"
         again = {"spec": {"template": {"metadata": {"annotations": {"curtilage.dev/rolled": before.name}}}}}
-        self.api.call("PATCH", path, again, "application/merge-patch+json")
+        self.api.call("PATCH", self._maker(place), again, "application/merge-patch+json")
         return self.running(place, but=before.name)
 
     def deployment(self, place: str, *, stream: Sequence[Item] = (), first: Item | None = None) -> Item:
@@ -195,7 +194,7 @@ class Attackers:
             place: a place, or UNSEALED.
             but: the name of a pod that is meant to be gone.
         """
-        namespace = PLACES[place][0] if place in PLACES else UNSEALED
+        namespace = self._namespace(place)
         found: list[Item] = []
 
         def runs() -> bool:
