@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from curtilage.engine import Engine
-from curtilage.paths import CHECKOUT
 from curtilage.plugins import STANDIN
 from curtilage.region import load_region
+from tests.checkouts import copy_checkout
 
 NAME = "de-frankfurt"
-_PARTS = ("curtilage", "components", "policies", "stacks", "model_images", "lab")
 _DIGEST = "sha256:" + "a" * 64
 
 
@@ -24,12 +22,7 @@ def imported_engine(folder: Path) -> Engine:
     Args:
         folder: an empty directory for the copy and the state.
     """
-    checkout = folder / "checkout"
-    checkout.mkdir()
-    for part in _PARTS:
-        shutil.copytree(CHECKOUT / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(CHECKOUT / name, checkout)
+    checkout = copy_checkout(folder)
     file = checkout / "stacks" / f"Pulumi.{NAME}.yaml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     region = document["config"]["curtilage:region"]

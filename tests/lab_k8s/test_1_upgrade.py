@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from curtilage.engine import Engine
-from curtilage.paths import CHECKOUT
 from lab.providers.kube_api import Cluster
+from tests.checkouts import copy_checkout
 
-PARTS = ("curtilage", "components", "policies", "stacks", "model_images", "lab")
 OLDER = (
     # Policies went by themselves, before their namespace.
     ("components/kubernetes/objects.py", 'if item["kind"] == "NetworkPolicy" and namespaces is not None:', "if False:"),
@@ -40,13 +38,9 @@ READ = (
 )
 
 
-def older_release(directory: Path) -> Path:
+def older_release(folder: Path) -> Path:
     """A checkout that is this one but for OLDER."""
-    directory.mkdir()
-    for part in PARTS:
-        shutil.copytree(CHECKOUT / part, directory / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(CHECKOUT / name, directory)
+    directory = copy_checkout(folder)
     for name, now, then in OLDER:
         file = directory / name
         text = file.read_text(encoding="utf-8")
@@ -66,7 +60,7 @@ def standing(api: Cluster) -> dict[str, str]:
 
 @pytest.mark.timeout(900)
 def test_a_region_of_an_older_release_is_taken_over_and_its_pods_never_notice(engine: Engine, api: Cluster, tmp_path: Path) -> None:
-    older = Engine(engine.region, checkout=older_release(tmp_path / "checkout"), state=engine._state.parent)
+    older = Engine(engine.region, checkout=older_release(tmp_path), state=engine._state.parent)
     assert set(older.up()) - {"same"}, "the older release is another one"
     assert not engine.no_changes()
     before = standing(api)

@@ -5,7 +5,6 @@ The real engine runs every stack with no cloud account: provider plugins are the
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from curtilage.errors import ConfigError, StepError
 from curtilage.paths import CHECKOUT
 from curtilage.region import Platform, Region, load_region
 from curtilage.verdict import Verdict
+from tests.checkouts import copy_checkout
 
-PARTS = ("curtilage", "components", "policies", "stacks", "model_images", "lab")
 STACKS = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in (CHECKOUT / "stacks").glob("Pulumi.*.yaml"))
 PROVIDERS = {Platform.HOSTS: set(), Platform.KUBERNETES: {"kubernetes"}, Platform.AWS: {"aws", "kubernetes"}}
 
@@ -46,13 +45,7 @@ def decided(name: str, decisions: dict[str, Decision], state: Path) -> Decision:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    copy = tmp_path / "checkout"
-    copy.mkdir()
-    for part in PARTS:
-        shutil.copytree(CHECKOUT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(CHECKOUT / name, copy)
-    return copy
+    return copy_checkout(tmp_path)
 
 
 @pytest.mark.parametrize("name", STACKS)

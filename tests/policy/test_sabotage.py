@@ -5,7 +5,6 @@ The real engine previews a copy of the checkout whose program was sabotaged; the
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,14 @@ from curtilage.engine_build import engine_path
 from curtilage.errors import StepError
 from curtilage.paths import CHECKOUT
 from curtilage.region import load_region
-
-PARTS = ("curtilage", "components", "policies", "stacks", "model_images")
+from tests.checkouts import copy_checkout
 
 pytestmark = pytest.mark.skipif(engine_path() is None, reason="no Pulumi engine here: `python -m curtilage.engine_build` makes one")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    copy = tmp_path / "checkout"
-    copy.mkdir()
-    for part in PARTS:
-        shutil.copytree(CHECKOUT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(CHECKOUT / name, copy)
-    return copy
+    return copy_checkout(tmp_path)
 
 
 def sabotage(file: Path, old: str, new: str) -> None:
