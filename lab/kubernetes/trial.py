@@ -20,6 +20,7 @@ from lab.providers.kube_api import Cluster
 
 SPACE = "curtilage-trial"
 TARGET, PORT_BEFORE, PORT_UNDER = "203.0.113.200", 20900, 20902
+PATIENCE_SECONDS = 60.0
 SETTLE_SECONDS = 1.0
 DENY = {
     "apiVersion": "networking.k8s.io/v1",
@@ -33,7 +34,12 @@ def run(api: Cluster, node: Node, canary: Path) -> tuple[Verdict, str]:
     """The verdict and its reason; the namespace is removed again."""
     api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
     try:
-        await_(api, lambda: bool(api.call("GET", f"/api/v1/namespaces/{SPACE}/serviceaccounts")["items"]), "its service account")
+        await_(
+            api,
+            lambda: bool(api.call("GET", f"/api/v1/namespaces/{SPACE}/serviceaccounts")["items"]),
+            "its service account",
+            patience_seconds=PATIENCE_SECONDS,
+        )
         before = _start(api, "before", PORT_BEFORE)
         api.call("POST", f"/apis/networking.k8s.io/v1/namespaces/{SPACE}/networkpolicies", DENY)
         under = _start(api, "under", PORT_UNDER)
@@ -93,7 +99,7 @@ def _start(api: Cluster, name: str, port: int) -> str:
         found[:] = [terminated.get("message", "").strip()] if terminated else []
         return bool(found)
 
-    await_(api, ended, f"pod {name}'s end", SPACE)
+    await_(api, ended, f"pod {name}'s end", SPACE, patience_seconds=PATIENCE_SECONDS)
     return found[0]
 
 

@@ -6,12 +6,14 @@ Nodes with cards are played by kwok; scheduler, preemption, quota and the priori
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from curtilage.derive.kubernetes.segment import BATCH
+from lab.kubernetes.waiting import await_
 from lab.providers.kube_api import ApiError, Cluster
 
 Item = dict[str, Any]
@@ -20,15 +22,8 @@ SPACE = "neighbour"
 PODS = f"/api/v1/namespaces/{SPACE}/pods"
 MODELS = "/api/v1/namespaces/legal-models/pods"
 MODEL = "/apis/apps/v1/namespaces/legal-models/deployments/vllm-mistral-7b-instruct"
-PATIENCE_SECONDS = 60.0
+soon = partial(await_, patience_seconds=60.0)
 LOOKS = 15
-
-
-def await_(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not done():
-        assert time.monotonic() < deadline, f"{what} did not come within {PATIENCE_SECONDS:.0f} s"
-        time.sleep(0.2)
 
 
 def scale(api: Cluster, replicas: int) -> None:
@@ -76,27 +71,27 @@ def phase(api: Cluster, name: str) -> str:
 def beside(api: Cluster) -> Iterator[Cluster]:
     """A namespace of another team; the models have their replicas again at the end."""
     api.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
-    await_(lambda: bool(api.call("GET", f"/api/v1/namespaces/{SPACE}/serviceaccounts")["items"]), "the namespace's service account")
+    soon(api, lambda: bool(api.call("GET", f"/api/v1/namespaces/{SPACE}/serviceaccounts")["items"]), "the namespace's service account")
     yield api
     scale(api, CARDS)
     api.call("DELETE", f"/api/v1/namespaces/{SPACE}")
-    await_(lambda: len(serving(api)) == CARDS, "every replica")
-    await_(lambda: not [item for item in api.call("GET", "/api/v1/namespaces")["items"] if item["metadata"]["name"] == SPACE], "its end")
+    soon(api, lambda: len(serving(api)) == CARDS, "every replica")
+    soon(api, lambda: not [item for item in api.call("GET", "/api/v1/namespaces")["items"] if item["metadata"]["name"] == SPACE], "its end")
 
 
 def taken(api: Cluster, name: str, **spec: Any) -> None:
     """A card that a model gave up, taken by the neighbour."""
-    await_(lambda: len(serving(api)) == CARDS, "every replica")
+    soon(api, lambda: len(serving(api)) == CARDS, "every replica")
     scale(api, CARDS - 1)
-    await_(lambda: len(serving(api)) == CARDS - 1, "a card that is free")
+    soon(api, lambda: len(serving(api)) == CARDS - 1, "a card that is free")
     api.call("POST", PODS, neighbour(name, **spec))
-    await_(lambda: phase(api, name) == "Running", "the neighbour's start")
+    soon(api, lambda: phase(api, name) == "Running", "the neighbour's start")
 
 
 def test_a_model_that_answers_people_takes_its_card_from_work_of_lower_priority(beside: Cluster) -> None:
     taken(beside, "tuning", priorityClassName=BATCH)
     scale(beside, CARDS)
-    await_(lambda: len(serving(beside)) == CARDS, "the model's card")
+    soon(beside, lambda: len(serving(beside)) == CARDS, "the model's card")
     assert phase(beside, "tuning") == "gone"
 
 
@@ -115,10 +110,10 @@ def test_without_a_priority_above_the_neighbours_the_model_waits(beside: Cluster
 
 
 def test_batches_wait_and_push_nothing_out(beside: Cluster) -> None:
-    await_(lambda: len(serving(beside)) == CARDS, "every replica")
+    soon(beside, lambda: len(serving(beside)) == CARDS, "every replica")
     before = serving(beside)
     beside.call("POST", PODS, neighbour("batch", priorityClassName=BATCH))
-    await_(lambda: bool(beside.call("GET", f"{PODS}/batch")["status"].get("conditions")), "the scheduler's word")
+    soon(beside, lambda: bool(beside.call("GET", f"{PODS}/batch")["status"].get("conditions")), "the scheduler's word")
     for _ in range(LOOKS):
         assert phase(beside, "batch") == "Pending"
         time.sleep(0.2)
@@ -133,5 +128,5 @@ def test_a_replica_more_than_there_are_cards_is_never_made(beside: Cluster) -> N
         conditions = beside.call("GET", MODEL)["status"].get("conditions", [])
         return any(item["type"] == "ReplicaFailure" and "requests.nvidia.com/gpu" in item["message"] for item in conditions)
 
-    await_(refused, "the quota's word")
+    soon(beside, refused, "the quota's word")
     assert serving(beside) == before
